@@ -36,6 +36,7 @@ struct Failure {
   boost::system::error_code code;
   std::string diagnostics;
 
+  Failure() = default;  // "no failure": boost::system::result asks for it
   Failure(boost::system::error_code what, std::string why)
       : code(what), diagnostics(std::move(why)) {}
   Failure(Errc what, std::string why) : code(make_error_code(what)), diagnostics(std::move(why)) {}
