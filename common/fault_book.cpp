@@ -1,5 +1,7 @@
 #include "common/fault_book.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 
 namespace alarmwire {
@@ -21,6 +23,12 @@ std::string text_of(const boost::json::object& object, std::string_view name) {
 }
 
 }  // namespace
+
+bool fault::is_state(std::string_view code) {
+  static constexpr std::array states{spool_full,  tunnel_daemon,  tunnel_silent,
+                                     ledger_full, ledger_disk_80, outlet_stalled};
+  return std::find(states.begin(), states.end(), code) != states.end();
+}
 
 std::optional<FaultBook::Entry> FaultBook::raise(std::string_view box, std::string_view code,
                                                  std::string_view subject, std::string_view reason,

@@ -46,6 +46,9 @@ inline constexpr std::string_view ledger_disk_80 = "ledger-disk-80";  // state, 
 inline constexpr std::string_view outlet_stalled = "outlet-stalled";  // state, centre
 inline constexpr std::string_view outlet_parked = "outlet-parked";    // event, centre
 inline constexpr std::string_view outlet_refused = "outlet-refused";  // event, centre
+
+// Does it last until it ends (spool full), or did it just happen (a mail was lost)?
+bool is_state(std::string_view code);
 }  // namespace fault
 
 class FaultBook {

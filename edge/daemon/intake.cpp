@@ -1,0 +1,164 @@
+#include "edge/daemon/intake.hpp"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace alarmwire::edge {
+
+// A mail on its way in. Small bodies stay in memory until the final commit; a larger one goes to
+// the spool in chunks as it comes, one at a time: that is the backpressure the device feels, and
+// why memory stays flat.
+class SpoolIntake::Mail final : public smtp::IncomingMail {
+ public:
+  Mail(SpoolIntake& intake, const Envelope& envelope, smtp::ReplyMode mode)
+      : intake_(intake),
+        envelope_(envelope),
+        mode_(mode),
+        envelope_bytes_(encode_envelope(envelope)),
+        hasher_(envelope_bytes_),
+        alive_(std::make_shared<bool>(true)) {}
+
+  ~Mail() override {
+    *alive_ = false;
+    if (upload_ != 0 && !committed_) intake_.spool_.abort(upload_);
+  }
+
+  void append(std::string bytes, std::function<void()> done) override {
+    hasher_.update(bytes);
+    size_ += bytes.size();
+    if (failure_) return later(std::move(done));
+    if (upload_ == 0 && body_.size() + bytes.size() <= spool::inline_body_bytes_max) {
+      if (body_.empty())
+        body_ = std::move(bytes);
+      else
+        body_ += bytes;
+      return later(std::move(done));
+    }
+    if (upload_ == 0) upload_ = intake_.spool_.begin_upload();
+    if (body_.empty()) return append_chunk(std::move(bytes), std::move(done));
+    // What was kept in memory goes first.
+    append_chunk(std::exchange(body_, {}),
+                 [this, bytes = std::move(bytes), done = std::move(done)]() mutable {
+                   if (failure_) return done();
+                   append_chunk(std::move(bytes), std::move(done));
+                 });
+  }
+
+  void finish(WallTimeUs accepted_us, std::function<void(smtp::Outcome)> done) override {
+    if (failure_) return later([this, done = std::move(done)] { done(failed(*failure_)); });
+    spool::NewRecord record;
+    record.id = AlarmId::make(accepted_us);
+    record.lane = intake_.rules_.lane_of(envelope_, size_, intake_.acknowledger_.is_up());
+    record.device = envelope_.device;
+    record.envelope = std::move(envelope_bytes_);
+    record.hash = hasher_.finish();
+    record.accepted_us = accepted_us;
+    record.body = std::move(body_);
+    record.upload = upload_;
+    record.size = size_;
+    committed_ = true;
+    intake_.spool_.commit(std::move(record),
+                          on_thread<Result<spool::Spooled>>(
+                              [this, done = std::move(done)](Result<spool::Spooled> result) {
+                                on_spooled(result, done);
+                              }));
+  }
+
+ private:
+  // The spool calls back on its own thread, and perhaps when this mail is gone.
+  template <typename T>
+  std::function<void(T)> on_thread(std::function<void(T)> handler) {
+    return [&context = intake_.context_, alive = alive_, handler = std::move(handler)](T result) {
+      boost::asio::post(context, [alive, handler, result = std::move(result)]() mutable {
+        if (*alive) handler(std::move(result));
+      });
+    };
+  }
+
+  void later(std::function<void()> call) {
+    boost::asio::post(intake_.context_, [alive = alive_, call = std::move(call)] {
+      if (*alive) call();
+    });
+  }
+
+  void append_chunk(std::string bytes, std::function<void()> done) {
+    intake_.spool_.append(upload_, std::move(bytes),
+                          on_thread<Status>([this, done = std::move(done)](const Status& status) {
+                            if (status.has_error()) failure_ = status.error();
+                            done();
+                          }));
+  }
+
+  void on_spooled(const Result<spool::Spooled>& result,
+                  const std::function<void(smtp::Outcome)>& done) {
+    if (result.has_error()) return done(failed(result.error()));
+    const smtp::Outcome spooled{smtp::Outcome::Kind::spooled, result->id, {}};
+    if (mode_ == smtp::ReplyMode::store_and_forward) return done(spooled);
+    intake_.acknowledger_.wait_stored(result->key, intake_.ack_wait_,
+                                      [this, alive = alive_, spooled, done](bool stored) {
+                                        if (!*alive) return;
+                                        smtp::Outcome outcome = spooled;
+                                        if (stored)
+                                          outcome.kind = smtp::Outcome::Kind::stored;
+                                        else if (mode_ == smtp::ReplyMode::pass_through)
+                                          outcome.kind = smtp::Outcome::Kind::unconfirmed;
+                                        done(outcome);
+                                      });
+  }
+
+  static smtp::Outcome failed(const Failure& failure) {
+    const bool full = failure.is(Errc::full);
+    return {
+        full ? smtp::Outcome::Kind::full : smtp::Outcome::Kind::failed, {}, failure.diagnostics};
+  }
+
+  SpoolIntake& intake_;
+  const Envelope envelope_;
+  const smtp::ReplyMode mode_;
+  std::string envelope_bytes_;
+  RecordHasher hasher_;
+  std::string body_;
+  std::uint64_t size_ = 0;
+  spool::UploadId upload_ = 0;
+  bool committed_ = false;
+  std::optional<Failure> failure_;
+  std::shared_ptr<bool> alive_;
+};
+
+SpoolIntake::SpoolIntake(boost::asio::io_context& context, spool::Spool& spool,
+                         Acknowledger& acknowledger, FaultDesk& faults, LaneRules rules,
+                         std::chrono::milliseconds ack_wait)
+    : context_(context),
+      spool_(spool),
+      acknowledger_(acknowledger),
+      faults_(faults),
+      rules_(std::move(rules)),
+      ack_wait_(ack_wait) {}
+
+SpoolIntake::~SpoolIntake() = default;
+
+std::unique_ptr<smtp::IncomingMail> SpoolIntake::begin(const Envelope& envelope,
+                                                       smtp::ReplyMode mode,
+                                                       std::optional<std::uint64_t>) {
+  return std::make_unique<Mail>(*this, envelope, mode);
+}
+
+// A first look only: settled rows may make room that this does not see, so "no" is said only when a
+// mail could not fit even in an empty spool, or the spool stands at its quota with nothing to
+// evict.
+bool SpoolIntake::has_room(std::uint64_t size) {
+  const spool::Snapshot now = spool_.snapshot();
+  if (size >= now.quota_bytes) return false;
+  return now.settled_records > 0 || now.used_bytes + size <= now.quota_bytes;
+}
+
+void SpoolIntake::lost(const Envelope& envelope, const std::string& reason) {
+  faults_.event("", std::string(fault::mail_lost), envelope.device, reason, envelope);
+}
+
+void SpoolIntake::reconfigure(LaneRules rules, std::chrono::milliseconds ack_wait) {
+  rules_ = std::move(rules);
+  ack_wait_ = ack_wait;
+}
+
+}  // namespace alarmwire::edge

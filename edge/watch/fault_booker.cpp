@@ -1,0 +1,23 @@
+#include "edge/watch/fault_booker.hpp"
+
+#include <utility>
+
+namespace alarmwire::watch {
+
+FaultDesk::Booker spool_booker(spool::Spool& spool) {
+  return [&spool](const FaultBook::Entry& entry, std::function<void(bool)> done) {
+    spool::NewRecord record;
+    record.accepted_us = wall_now_us();
+    record.id = AlarmId::make(record.accepted_us);
+    record.lane = Lane::fault;
+    record.device = entry.envelope.device;
+    record.envelope = encode_envelope(entry.envelope);
+    record.hash = RecordHasher(record.envelope).finish();
+    record.may_join = false;  // the same fault twice is two faults
+    spool.commit(std::move(record), [done = std::move(done)](const Result<spool::Spooled>& result) {
+      done(result.has_value());
+    });
+  };
+}
+
+}  // namespace alarmwire::watch
