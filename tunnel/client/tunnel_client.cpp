@@ -1,0 +1,131 @@
+#include "tunnel/client/tunnel_client.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "common/control.hpp"
+
+namespace alarmwire::tunnel {
+
+TunnelClient::TunnelClient(boost::asio::io_context& context, std::string socket_path)
+    : socket_(context),
+      timer_(context),
+      deadline_(context),
+      input_(control::line_bytes_max),
+      socket_path_(std::move(socket_path)) {}
+
+void TunnelClient::start(std::function<void(bool)> on_change) {
+  on_change_ = std::move(on_change);
+  connect();
+}
+
+void TunnelClient::stop() {
+  stopped_ = true;
+  on_change_ = nullptr;
+  timer_.cancel();
+  deadline_.cancel();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void TunnelClient::tell_stream(const std::string& peer, bool up) {
+  if (streams_.size() >= peers_max && !streams_.contains(peer)) return;
+  streams_[peer] = up;
+  untold_.insert(peer);
+  if (connected_ && !busy_) next();
+}
+
+void TunnelClient::connect() {
+  if (stopped_) return;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  socket_.async_connect(socket_path_,
+                        [self = shared_from_this()](const boost::system::error_code& error) {
+                          if (self->stopped_) return;
+                          if (error) return self->fail();
+                          self->connected_ = true;
+                          for (const auto& [peer, up] : self->streams_) self->untold_.insert(peer);
+                          self->next();
+                        });
+}
+
+// News of streams first, then the status; one request at a time.
+void TunnelClient::next() {
+  timer_.cancel();
+  if (untold_.empty()) return send({{"command", "status"}});
+  telling_ = *untold_.begin();
+  untold_.erase(untold_.begin());
+  send({{"command", "stream"}, {"peer", telling_}, {"up", streams_.at(telling_)}});
+}
+
+void TunnelClient::send(boost::json::object request) {
+  busy_ = true;
+  output_ = boost::json::serialize(request) + "\n";
+  deadline_.expires_after(answer_within);
+  deadline_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    boost::system::error_code ignored;
+    if (!error) self->socket_.close(ignored);
+  });
+  boost::asio::async_write(
+      socket_, boost::asio::buffer(output_),
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+        if (self->stopped_) return;
+        if (error) return self->fail();
+        self->read_answer();
+      });
+}
+
+void TunnelClient::read_answer() {
+  boost::asio::async_read_until(
+      socket_, input_, '\n',
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+        if (self->stopped_) return;
+        if (error) return self->fail();
+        self->on_answer();
+      });
+}
+
+void TunnelClient::on_answer() {
+  deadline_.cancel();
+  busy_ = false;
+  std::istream stream(&input_);
+  std::string line;
+  std::getline(stream, line);
+  boost::system::error_code error;
+  boost::json::value answer = boost::json::parse(line, error);
+  if (error || !answer.is_object()) return fail();
+  if (telling_.empty()) {
+    boost::json::value* result = answer.get_object().if_contains("result");
+    if (result == nullptr || !result->is_object()) return fail();
+    status_ = std::move(result->get_object());
+    if (was_reachable_ != true && on_change_) on_change_(true);
+    was_reachable_ = true;
+  }
+  telling_.clear();
+  if (!untold_.empty()) return next();
+  wait(poll_every, &TunnelClient::next);
+}
+
+void TunnelClient::fail() {
+  deadline_.cancel();
+  busy_ = false;
+  connected_ = false;
+  telling_.clear();
+  status_.reset();
+  input_.consume(input_.size());
+  if (was_reachable_ != false && on_change_) on_change_(false);
+  was_reachable_ = false;
+  wait(poll_every, &TunnelClient::connect);
+}
+
+void TunnelClient::wait(std::chrono::milliseconds time, void (TunnelClient::*then)()) {
+  timer_.expires_after(time);
+  timer_.async_wait([self = shared_from_this(), then](const boost::system::error_code& error) {
+    if (!error && !self->stopped_) (self.get()->*then)();
+  });
+}
+
+}  // namespace alarmwire::tunnel
