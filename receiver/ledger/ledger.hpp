@@ -7,10 +7,14 @@
 // skipped. A duplicate still writes (the lane's cursor). Positions are given in commit order: who
 // reads up to position p has seen all that was committed before.
 //
+// Alarm ids come from boxes, so they are unique per box and hash only: no box can keep out
+// another's alarm by naming its id. find() and stages() take the record stored first.
+//
 // Thread-safety: every function may be called from any thread. Writes run in groups on one writer
-// thread, which also runs their callbacks and the Observer (short, never blocking). Reads run on
-// the caller's thread, read-only, and may block on the disk. After on_fatal no pending write is
-// ever reported as done; the process must exit and recover.
+// thread, fair between boxes; it also runs their callbacks and the Observer (short, never
+// blocking). Only Errc::busy and Errc::closed may be answered at once, on the caller's thread.
+// Reads run on the caller's thread, read-only, and may block on the disk. After on_fatal no pending
+// write is ever reported as done; the process must exit and recover.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +32,29 @@ namespace alarmwire::ledger {
 using Position = std::int64_t;  // > 0, grows in commit order
 
 inline constexpr std::size_t group_writes_max = 256;
-inline constexpr std::size_t group_bytes_max = 4 * 1024 * 1024;
+inline constexpr std::size_t group_bytes_max =
+    1024 * 1024;  // also bounds how long an alarm waits for the group before it
 inline constexpr std::size_t pending_writes_max =
     8192;  // more waiting at once fail with Errc::busy
 inline constexpr std::size_t pending_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t pending_box_writes_max = 2048;  // of one box, or of one outlet
+inline constexpr std::size_t pending_box_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t inline_body_bytes_max = 64 * 1024;  // larger bodies are chunk rows
 inline constexpr std::size_t chunk_bytes_max = 64 * 1024;
 inline constexpr std::uint64_t record_bytes_max = 64ull * 1024 * 1024;
+inline constexpr std::size_t stage_marks_max = 64;         // per alarm; more are not kept
+inline constexpr std::size_t state_text_bytes_max = 1000;  // of a mark or a hand-over; cut there
+inline constexpr std::size_t read_limit_max = 1000;        // rows a read answers at most
 
 struct Config {
   std::string directory;  // holds ledger.db
   std::vector<std::string>
       outlets;  // each gets a hand-over row per record, in the record's own transaction
   const char* vfs = nullptr;
+  std::uint64_t size_max_bytes = 0;  // of the file, a backstop; 0: the disk's own limit
+  // What follows is for tests. Empty: asks the file system of `directory`.
+  std::function<double()> disk_used_ratio;
+  const char* synchronous = "FULL";  // the mutant "NORMAL" must be caught
 };
 
 struct Cursor {
@@ -90,6 +105,7 @@ struct Record {
   RecordHeader header;
   WallTimeUs stored_us = 0;
   std::int64_t clock_offset_us = 0;  // centre minus box
+  bool replayed = false;             // the box says it was settled before: "possible repeat"
   bool handed_over_before = false;   // replayed, and an outlet had taken it in an earlier life
 };
 
@@ -181,6 +197,9 @@ class Ledger {
   // offset.
   virtual void stage(BoxId box, RecordKey key, Hash hash, std::uint64_t offset, std::string bytes,
                      Callback<std::uint64_t> done) = 0;
+  // Optional, before stage(): the header of the record whose body will be staged, so that its hash
+  // can be computed while the bytes arrive instead of all at once in store().
+  virtual void announce(const BoxId& /*box*/, const RecordHeader& /*header*/) {}
   // The seqs will never come: cursor moves to last_seq, a tombstone stays, a fault is booked by the
   // caller. first_seq must be cursor + 1 (else nothing is done). Answers the lane's cursor.
   virtual void tombstone(Tombstone tombstone, Callback<std::uint64_t> done) = 0;
