@@ -94,7 +94,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
     if (result.has_error()) return done(failed(result.error()));
     const smtp::Outcome spooled{smtp::Outcome::Kind::spooled, result->id, {}};
     if (mode_ == smtp::ReplyMode::store_and_forward) return done(spooled);
-    intake_.acknowledger_.wait_stored(result->key, intake_.ack_wait_,
+    intake_.acknowledger_.wait_stored(result->key, intake_.ack_wait(envelope_.listener),
                                       [this, alive = alive_, spooled, done](bool stored) {
                                         if (!*alive) return;
                                         smtp::Outcome outcome = spooled;
@@ -127,15 +127,20 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
 
 SpoolIntake::SpoolIntake(boost::asio::io_context& context, spool::Spool& spool,
                          Acknowledger& acknowledger, FaultDesk& faults, LaneRules rules,
-                         std::chrono::milliseconds ack_wait)
+                         AckWaits ack_waits)
     : context_(context),
       spool_(spool),
       acknowledger_(acknowledger),
       faults_(faults),
       rules_(std::move(rules)),
-      ack_wait_(ack_wait) {}
+      ack_waits_(std::move(ack_waits)) {}
 
 SpoolIntake::~SpoolIntake() = default;
+
+std::chrono::milliseconds SpoolIntake::ack_wait(const std::string& listener) const {
+  const auto found = ack_waits_.find(listener);
+  return found != ack_waits_.end() ? found->second : ack_wait_default;
+}
 
 std::unique_ptr<smtp::IncomingMail> SpoolIntake::begin(const Envelope& envelope,
                                                        smtp::ReplyMode mode,
@@ -156,9 +161,9 @@ void SpoolIntake::lost(const Envelope& envelope, const std::string& reason) {
   faults_.event("", std::string(fault::mail_lost), envelope.device, reason, envelope);
 }
 
-void SpoolIntake::reconfigure(LaneRules rules, std::chrono::milliseconds ack_wait) {
+void SpoolIntake::reconfigure(LaneRules rules, AckWaits ack_waits) {
   rules_ = std::move(rules);
-  ack_wait_ = ack_wait;
+  ack_waits_ = std::move(ack_waits);
 }
 
 }  // namespace alarmwire::edge

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -29,10 +30,14 @@ class Acknowledger {
                            std::function<void(bool stored)> done) = 0;
 };
 
+// How long each listener's devices are kept waiting for `stored`.
+using AckWaits = std::map<std::string, std::chrono::milliseconds>;
+inline constexpr std::chrono::milliseconds ack_wait_default{5000};
+
 class SpoolIntake final : public smtp::Intake {
  public:
   SpoolIntake(boost::asio::io_context& context, spool::Spool& spool, Acknowledger& acknowledger,
-              FaultDesk& faults, LaneRules rules, std::chrono::milliseconds ack_wait);
+              FaultDesk& faults, LaneRules rules, AckWaits ack_waits);
   ~SpoolIntake() override;
 
   std::unique_ptr<smtp::IncomingMail> begin(const Envelope& envelope, smtp::ReplyMode mode,
@@ -40,16 +45,17 @@ class SpoolIntake final : public smtp::Intake {
   bool has_room(std::uint64_t size) override;
   void lost(const Envelope& envelope, const std::string& reason) override;
 
-  void reconfigure(LaneRules rules, std::chrono::milliseconds ack_wait);
+  void reconfigure(LaneRules rules, AckWaits ack_waits);
 
  private:
   class Mail;
+  std::chrono::milliseconds ack_wait(const std::string& listener) const;
   boost::asio::io_context& context_;
   spool::Spool& spool_;
   Acknowledger& acknowledger_;
   FaultDesk& faults_;
   LaneRules rules_;
-  std::chrono::milliseconds ack_wait_;
+  AckWaits ack_waits_;
 };
 
 }  // namespace alarmwire::edge

@@ -35,7 +35,8 @@ TEST(LaneRules, an_alarm_is_live_only_while_the_link_is_up_and_the_mail_is_small
 TEST(LaneRules, a_mail_is_routine_only_if_every_recipient_is) {
   const LaneRules rules({{"routine@*", "", true}});
   EXPECT_EQ(rules.lane_of(to({"routine@x.internal"}), 10, true), Lane::routine);
-  EXPECT_EQ(rules.lane_of(to({"routine@x.internal", "alarm@x.internal"}), 10, true), Lane::live_alarm);
+  EXPECT_EQ(rules.lane_of(to({"routine@x.internal", "alarm@x.internal"}), 10, true),
+            Lane::live_alarm);
   EXPECT_EQ(rules.lane_of(to({}), 10, true), Lane::live_alarm);
 }
 

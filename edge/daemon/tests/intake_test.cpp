@@ -1,0 +1,186 @@
+#include "edge/daemon/intake.hpp"
+
+#include <gtest/gtest.h>
+
+#include "edge/daemon/tests/fake_spool.hpp"
+
+namespace alarmwire::edge {
+namespace {
+
+using smtp::Outcome;
+using smtp::ReplyMode;
+using namespace std::chrono_literals;
+
+class FakeAcknowledger final : public Acknowledger {
+ public:
+  bool up = true;
+  bool stored = true;
+  int asked = 0;
+  RecordKey last_key;
+  std::chrono::milliseconds last_wait{};
+  bool is_up() const override { return up; }
+  void wait_stored(const RecordKey& key, std::chrono::milliseconds wait,
+                   std::function<void(bool)> done) override {
+    ++asked;
+    last_key = key;
+    last_wait = wait;
+    done(stored);
+  }
+};
+
+class IntakeTest : public ::testing::Test {
+ protected:
+  IntakeTest() {
+    desk_.open_with([this](const FaultBook::Entry& entry, auto done) {
+      faults_.push_back(entry.envelope);
+      done(true);
+    });
+  }
+  ~IntakeTest() override { desk_.close(); }
+
+  static Envelope envelope() {
+    Envelope envelope;
+    envelope.listener = "lan";
+    envelope.device = "cam1";
+    envelope.device_address = "192.0.2.1";
+    envelope.reverse_path = "cam1@site.internal";
+    envelope.recipients = {"alarm@site.internal"};
+    return envelope;
+  }
+
+  std::optional<Outcome> send(const std::vector<std::string>& pieces, ReplyMode mode) {
+    std::unique_ptr<smtp::IncomingMail> mail = intake_.begin(envelope(), mode, std::nullopt);
+    for (const std::string& piece : pieces) {
+      bool done = false;
+      mail->append(piece, [&] { done = true; });
+      EXPECT_FALSE(done) << "an answer came from inside the call";
+      drain();
+      EXPECT_TRUE(done);
+    }
+    std::optional<Outcome> outcome;
+    mail->finish(123, [&](const Outcome& told) { outcome = told; });
+    EXPECT_FALSE(outcome) << "an answer came from inside the call";
+    drain();
+    return outcome;
+  }
+
+  void drain() {
+    context_.restart();
+    context_.poll();
+  }
+
+  boost::asio::io_context context_;
+  FakeSpool spool_;
+  FakeAcknowledger acknowledger_;
+  FaultDesk desk_{context_, ::testing::TempDir() + "intake_test_faults.json"};
+  std::vector<Envelope> faults_;
+  SpoolIntake intake_{context_, spool_, acknowledger_, desk_, LaneRules{}, {{"lan", 1500ms}}};
+};
+
+TEST_F(IntakeTest, a_small_mail_is_spooled_inline_with_its_hash) {
+  const auto outcome = send({"Subject: a\r\n", "\r\nb"}, ReplyMode::store_and_forward);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, Outcome::Kind::spooled);
+  ASSERT_EQ(spool_.committed.size(), 1u);
+  const spool::NewRecord& record = spool_.committed[0];
+  EXPECT_EQ(record.body, "Subject: a\r\n\r\nb");
+  EXPECT_EQ(record.upload, 0u);
+  EXPECT_EQ(record.size, 15u);
+  EXPECT_EQ(record.accepted_us, 123);
+  EXPECT_EQ(outcome->id, record.id);
+  RecordHasher hasher(encode_envelope(envelope()));
+  hasher.update(record.body);
+  EXPECT_EQ(record.hash, hasher.finish());
+  EXPECT_EQ(acknowledger_.asked, 0) << "store-and-forward waits for nobody";
+}
+
+TEST_F(IntakeTest, a_large_mail_goes_in_chunks_in_order) {
+  std::vector<std::string> pieces;
+  std::string whole;
+  for (char c = 'a'; c <= 'h'; ++c) {
+    pieces.emplace_back(40'000, c);
+    whole += pieces.back();
+  }
+  ASSERT_TRUE(send(pieces, ReplyMode::store_and_forward));
+  ASSERT_EQ(spool_.committed.size(), 1u);
+  EXPECT_EQ(spool_.committed[0].body, whole);
+  EXPECT_NE(spool_.committed[0].upload, 0u);
+  EXPECT_EQ(spool_.committed[0].size, whole.size());
+  EXPECT_EQ(spool_.committed[0].lane, Lane::alarm) << "too large for the live lane";
+  EXPECT_LE(spool_.largest_chunk, spool::chunk_bytes_max);
+}
+
+TEST_F(IntakeTest, assured_says_which_stage_was_reached) {
+  EXPECT_EQ(send({"x"}, ReplyMode::assured)->kind, Outcome::Kind::stored);
+  EXPECT_EQ(acknowledger_.last_wait, 1500ms) << "the listener's own wait";
+  EXPECT_EQ(acknowledger_.last_key.seq, 1u);
+  acknowledger_.stored = false;
+  EXPECT_EQ(send({"y"}, ReplyMode::assured)->kind, Outcome::Kind::spooled);
+}
+
+TEST_F(IntakeTest, pass_through_says_451_without_the_centre_and_keeps_the_copy) {
+  acknowledger_.stored = false;
+  EXPECT_EQ(send({"x"}, ReplyMode::pass_through)->kind, Outcome::Kind::unconfirmed);
+  EXPECT_EQ(spool_.committed.size(), 1u);
+}
+
+TEST_F(IntakeTest, the_live_lane_is_for_what_comes_while_the_link_is_up) {
+  send({"x"}, ReplyMode::assured);
+  acknowledger_.up = false;
+  send({"y"}, ReplyMode::assured);
+  EXPECT_EQ(spool_.committed[0].lane, Lane::live_alarm);
+  EXPECT_EQ(spool_.committed[1].lane, Lane::alarm);
+}
+
+TEST_F(IntakeTest, a_full_spool_is_said_at_the_commit) {
+  spool_.fail_commit = Failure(Errc::full, "quota");
+  EXPECT_EQ(send({"x"}, ReplyMode::assured)->kind, Outcome::Kind::full);
+  spool_.fail_commit = Failure(Errc::io, "broken");
+  EXPECT_EQ(send({"x"}, ReplyMode::assured)->kind, Outcome::Kind::failed);
+}
+
+TEST_F(IntakeTest, a_spool_that_fills_up_in_mid_mail_is_said_at_the_end_and_the_upload_is_dropped) {
+  spool_.fail_append = Failure(Errc::full, "quota");
+  const auto outcome =
+      send({std::string(50'000, 'a'), std::string(50'000, 'b'), std::string(50'000, 'c')},
+           ReplyMode::assured);
+  EXPECT_EQ(outcome->kind, Outcome::Kind::full);
+  EXPECT_TRUE(spool_.committed.empty());
+  EXPECT_EQ(spool_.aborted.size(), 1u);
+}
+
+TEST_F(IntakeTest, a_mail_given_up_leaves_nothing_behind) {
+  std::unique_ptr<smtp::IncomingMail> mail =
+      intake_.begin(envelope(), ReplyMode::assured, std::nullopt);
+  bool called = false;
+  mail->append(std::string(65'000, 'a'), [] {});
+  mail->append(std::string(65'000, 'b'), [&] { called = true; });
+  mail.reset();
+  drain();
+  EXPECT_FALSE(called);
+  EXPECT_EQ(spool_.aborted.size(), 1u);
+  EXPECT_TRUE(spool_.committed.empty());
+}
+
+TEST_F(IntakeTest, a_lost_mail_becomes_a_fault_with_device_envelope_and_reason) {
+  intake_.lost(envelope(), "connection closed in DATA");
+  drain();
+  ASSERT_EQ(faults_.size(), 1u);
+  EXPECT_EQ(faults_[0].kind, RecordKind::fault);
+  EXPECT_EQ(faults_[0].fault_code, fault::mail_lost);
+  EXPECT_EQ(faults_[0].fault_subject, "cam1");
+  EXPECT_EQ(faults_[0].fault_reason, "connection closed in DATA");
+  EXPECT_EQ(faults_[0].reverse_path, "cam1@site.internal");
+  EXPECT_EQ(faults_[0].recipients, envelope().recipients);
+}
+
+TEST_F(IntakeTest, room_is_denied_only_when_nothing_could_be_evicted) {
+  spool_.state.used_bytes = spool_.state.quota_bytes;
+  EXPECT_FALSE(intake_.has_room(1));
+  spool_.state.settled_records = 1;
+  EXPECT_TRUE(intake_.has_room(1));
+  EXPECT_FALSE(intake_.has_room(spool_.state.quota_bytes));
+}
+
+}  // namespace
+}  // namespace alarmwire::edge
