@@ -20,6 +20,13 @@ int primary(const Failure& failure) {
   return failure.code.value() & 0xff;
 }
 
+// No space: the write did nothing and may be tried again. Not so a sync that failed for the same
+// reason: what became of the pages is unknown then.
+bool is_no_space(int extended, sqlite3* handle) {
+  return (extended & 0xff) == SQLITE_IOERR && extended != SQLITE_IOERR_FSYNC &&
+         extended != SQLITE_IOERR_DIR_FSYNC && sqlite3_system_errno(handle) == ENOSPC;
+}
+
 }  // namespace
 
 const boost::system::error_category& sqlite_category() noexcept {
@@ -32,6 +39,9 @@ bool is_full(const Failure& failure) {
 }
 bool is_corrupt(const Failure& failure) {
   return primary(failure) == SQLITE_CORRUPT || primary(failure) == SQLITE_NOTADB;
+}
+bool is_busy(const Failure& failure) {
+  return primary(failure) == SQLITE_BUSY;
 }
 bool is_io(const Failure& failure) {
   return primary(failure) == SQLITE_IOERR;
@@ -54,8 +64,7 @@ Failure Statement::failure(int code) const {
   const int extended = handle != nullptr ? sqlite3_extended_errcode(handle) : code;
   std::string text = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   // A full disk may surface as a failed write: the caller must see "full", not "broken".
-  if ((extended & 0xff) == SQLITE_IOERR && handle != nullptr &&
-      sqlite3_system_errno(handle) == ENOSPC)
+  if (handle != nullptr && is_no_space(extended, handle))
     return {Errc::full, "no space left on device"};
   return {boost::system::error_code(extended, sqlite_category()), std::move(text)};
 }
@@ -171,8 +180,7 @@ Failure Database::failure(int code) const {
   if (handle_ == nullptr)
     return {boost::system::error_code(code, sqlite_category()), sqlite3_errstr(code)};
   const int extended = sqlite3_extended_errcode(handle_);
-  if ((extended & 0xff) == SQLITE_IOERR && sqlite3_system_errno(handle_) == ENOSPC)
-    return {Errc::full, "no space left on device"};
+  if (is_no_space(extended, handle_)) return {Errc::full, "no space left on device"};
   return {boost::system::error_code(extended, sqlite_category()), sqlite3_errmsg(handle_)};
 }
 
@@ -204,6 +212,18 @@ std::int64_t Database::last_insert_rowid() const {
 }
 std::int64_t Database::changes() const {
   return sqlite3_changes64(handle_);
+}
+void Database::count_wal_frames(std::int64_t* frames) {
+  sqlite3_wal_hook(
+      handle_,
+      [](void* target, sqlite3*, const char*, int count) {
+        *static_cast<std::int64_t*>(target) = count;
+        return SQLITE_OK;
+      },
+      frames);
+}
+void Database::keep_wal_on_close() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 void Database::interrupt() const {
   sqlite3_interrupt(handle_);

@@ -20,6 +20,7 @@ namespace alarmwire::sqlite {
 const boost::system::error_category& sqlite_category() noexcept;
 bool is_full(const Failure& failure);     // SQLITE_FULL, or the disk's ENOSPC behind an I/O error
 bool is_corrupt(const Failure& failure);  // SQLITE_CORRUPT, SQLITE_NOTADB
+bool is_busy(const Failure& failure);     // SQLITE_BUSY: another connection holds the lock
 bool is_io(const Failure&
                failure);  // SQLITE_IOERR_*: after one of these the descriptor is not to be trusted
 
@@ -71,6 +72,11 @@ class Database {
   std::int64_t changes() const;
   // Stops a running statement from another thread. The one call that is thread-safe.
   void interrupt() const;
+  // After each commit the WAL's length in frames stands in *frames, which must outlive the handle.
+  // Stops SQLite's own checkpoints: the caller says when.
+  void count_wal_frames(std::int64_t* frames);
+  // Closing then neither checkpoints nor syncs: for a descriptor not to be trusted any more.
+  void keep_wal_on_close();
   sqlite3* raw() const { return handle_; }
 
  private:
