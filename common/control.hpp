@@ -28,6 +28,7 @@ namespace alarmwire::control {
 
 inline constexpr int schema_version = 1;
 inline constexpr std::size_t line_bytes_max = 1024 * 1024;
+inline constexpr std::size_t answer_bytes_max = 16 * 1024 * 1024;  // a longer answer is an error
 inline constexpr std::size_t clients_max = 64;
 inline constexpr std::size_t stream_backlog_items_max =
     4096;  // a reader that falls behind further is cut off
