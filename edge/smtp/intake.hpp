@@ -43,10 +43,11 @@ class IncomingMail {
  public:
   virtual ~IncomingMail() = default;
   // Dot-unstuffed raw bytes, in order, at most 64 KiB a call. Wait for `done` before the next call:
-  // memory stays bounded. A failure is remembered: the door reads on to the final dot, and finish()
-  // then says full or failed.
+  // memory stays bounded. Only a mail's first and last append in one may be followed by finish() at
+  // once: a small mail costs no turn of the event loop. A failure is remembered: the door reads on
+  // to the final dot, and finish() then says full or failed.
   virtual void append(std::string bytes, std::function<void()> done) = 0;
-  // The final dot was read, at `accepted_us`.
+  // The final dot was read, at `accepted_us`. `done` may destroy this mail.
   virtual void finish(WallTimeUs accepted_us, std::function<void(Outcome)> done) = 0;
 };
 

@@ -1,0 +1,36 @@
+// One command line cut into verb and argument (RFC 5321 4.1.1). Case and surplus blanks do not
+// matter.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace alarmwire::smtp {
+
+enum class Verb : std::uint8_t {
+  helo,
+  ehlo,
+  mail,
+  rcpt,
+  data,
+  rset,
+  noop,
+  quit,
+  vrfy,
+  help,
+  not_offered,  // a command of SMTP that this door does not have: EXPN, STARTTLS, AUTH, BDAT, …
+  unknown,
+};
+
+struct Command {
+  Verb verb = Verb::unknown;
+  std::string_view argument;  // views the line
+};
+
+// `line` without its line end.
+Command parse_command(std::string_view line);
+
+// The first line of a peer that came to the wrong port: "GET / HTTP/1.1".
+bool is_http(std::string_view line);
+
+}  // namespace alarmwire::smtp

@@ -1,0 +1,62 @@
+#include "edge/smtp/data_scanner.hpp"
+
+#include <cstring>
+
+namespace alarmwire::smtp {
+
+// `content` is where the span not yet copied begins; it is copied at a dot and at the end only.
+DataScanner::Step DataScanner::scan(std::string_view input, std::string& out) {
+  const char* const end = input.data() + input.size();
+  const char* at = input.data();
+  const char* content = at;
+  while (at != end) {
+    switch (state_) {
+      case State::line_start:
+        state_ = State::in_line;
+        if (*at == '.') {
+          out.append(content, at);
+          content = ++at;
+          state_ = State::dot;
+        }
+        break;
+      case State::in_line: {
+        const void* const found = std::memchr(at, '\n', static_cast<std::size_t>(end - at));
+        const char* const line_feed = found == nullptr ? end : static_cast<const char*>(found);
+        const bool after_cr = line_feed != at && line_feed[-1] == '\r';
+        if (found != nullptr) {
+          state_ = after_cr ? State::line_start : State::in_line;
+          at = line_feed + 1;
+        } else {
+          state_ = after_cr ? State::cr : State::in_line;
+          at = end;
+        }
+        break;
+      }
+      case State::cr:
+        if (*at == '\n') {
+          ++at;
+          state_ = State::line_start;
+        } else {
+          state_ = State::in_line;
+        }
+        break;
+      case State::dot:
+        if (*at == '\r') {
+          content = ++at;
+          state_ = State::dot_cr;
+        } else {
+          state_ = State::in_line;
+        }
+        break;
+      case State::dot_cr:
+        if (*at == '\n') return {static_cast<std::size_t>(at + 1 - input.data()), true};
+        out += '\r';
+        state_ = State::cr;
+        break;
+    }
+  }
+  out.append(content, end);
+  return {input.size(), false};
+}
+
+}  // namespace alarmwire::smtp
