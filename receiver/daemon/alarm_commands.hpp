@@ -1,0 +1,50 @@
+// The centre's answers about alarms on the control socket (docs/control.md): alarms, alarm,
+// alarm-body, trace, tail.
+//
+// Ledger reads may block on the disk: they run on a thread of their own, never on the one that
+// carries alarms. Thread-safety: on_stored() may be called from any thread; the rest on the
+// io_context's thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/control.hpp"
+#include "receiver/ledger/ledger.hpp"
+
+namespace alarmwire::receiver {
+
+inline constexpr std::size_t listed_alarms_max = 1000;
+inline constexpr std::size_t body_piece_bytes_max = 256 * 1024;
+
+class AlarmCommands {
+ public:
+  AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger,
+                std::vector<std::string> outlets);
+  ~AlarmCommands();
+
+  void install(control::Server& server);
+  void on_stored(const ledger::Record& record);  // feeds `tail`
+  void stop();                                   // waits for reads under way
+
+ private:
+  using Answer = std::function<Result<boost::json::value>(const boost::json::object& request)>;
+  void handle(control::Server& server, std::string_view command, Answer answer);
+  Result<boost::json::value> alarms(const boost::json::object& request) const;
+  Result<boost::json::value> alarm(const boost::json::object& request) const;
+  Result<boost::json::value> body(const boost::json::object& request) const;
+  Result<boost::json::value> trace(const boost::json::object& request) const;
+  boost::json::object describe(const ledger::Record& record) const;
+  boost::json::array stages(const ledger::Record& record) const;
+
+  boost::asio::io_context& context_;
+  ledger::Ledger& ledger_;
+  const std::vector<std::string> outlets_;
+  boost::asio::thread_pool readers_{1};
+  std::vector<std::shared_ptr<control::Responder>> tails_;
+};
+
+}  // namespace alarmwire::receiver
