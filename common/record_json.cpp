@@ -2,54 +2,18 @@
 
 #include <boost/json/array.hpp>
 
+#include "common/text.hpp"
+
 namespace alarmwire {
 namespace {
 
-// Length of the valid UTF-8 sequence at the front, 0 if there is none (RFC 3629 4).
-std::size_t utf8_sequence(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const auto continues = [&](std::size_t i) { return i < bytes.size() && (at(i) & 0xc0) == 0x80; };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (first == 0xe0 && at(1) < 0xa0) return 0;
-    if (first == 0xed && at(1) > 0x9f) return 0;  // surrogates
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (first == 0xf0 && at(1) < 0x90) return 0;
-    if (first == 0xf4 && at(1) > 0x8f) return 0;
-    return 4;
-  }
-  return 0;
-}
-
 boost::json::array strings(const std::vector<std::string>& values) {
   boost::json::array list;
-  for (const std::string& value : values) list.emplace_back(to_valid_utf8(value));
+  for (const std::string& value : values) list.emplace_back(scrub_utf8(value));
   return list;
 }
 
 }  // namespace
-
-std::string to_valid_utf8(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_sequence(bytes);
-    if (length == 0) {
-      text += "\xef\xbf\xbd";
-      bytes.remove_prefix(1);
-      continue;
-    }
-    text += bytes.substr(0, length);
-    bytes.remove_prefix(length);
-  }
-  return text;
-}
 
 boost::json::object to_json(const RecordHeader& header) {
   boost::json::object object{
@@ -68,14 +32,14 @@ boost::json::object to_json(const RecordHeader& header) {
     return object;
   }
   object["kind"] = to_string(envelope->kind);
-  object["device"] = to_valid_utf8(envelope->device);
-  object["device_address"] = to_valid_utf8(envelope->device_address);
-  object["from"] = to_valid_utf8(envelope->reverse_path);
+  object["device"] = scrub_utf8(envelope->device);
+  object["device_address"] = scrub_utf8(envelope->device_address);
+  object["from"] = scrub_utf8(envelope->reverse_path);
   object["to"] = strings(envelope->recipients);
   if (envelope->kind != RecordKind::mail) {
-    object["fault_code"] = to_valid_utf8(envelope->fault_code);
-    object["fault_subject"] = to_valid_utf8(envelope->fault_subject);
-    object["fault_reason"] = to_valid_utf8(envelope->fault_reason);
+    object["fault_code"] = scrub_utf8(envelope->fault_code);
+    object["fault_subject"] = scrub_utf8(envelope->fault_subject);
+    object["fault_reason"] = scrub_utf8(envelope->fault_reason);
   }
   return object;
 }
@@ -85,11 +49,11 @@ boost::json::object envelope_to_json(std::string_view envelope_bytes) {
   if (envelope.has_error()) return {{"error", envelope.error().diagnostics}};
   return {
       {"kind", to_string(envelope->kind)},
-      {"listener", to_valid_utf8(envelope->listener)},
-      {"device", to_valid_utf8(envelope->device)},
-      {"device_address", to_valid_utf8(envelope->device_address)},
-      {"helo", to_valid_utf8(envelope->helo)},
-      {"from", to_valid_utf8(envelope->reverse_path)},
+      {"listener", scrub_utf8(envelope->listener)},
+      {"device", scrub_utf8(envelope->device)},
+      {"device_address", scrub_utf8(envelope->device_address)},
+      {"helo", scrub_utf8(envelope->helo)},
+      {"from", scrub_utf8(envelope->reverse_path)},
       {"to", strings(envelope->recipients)},
       {"body_8bit", envelope->body_8bit},
       {"smtputf8", envelope->smtputf8},

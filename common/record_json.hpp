@@ -17,6 +17,4 @@ boost::json::object to_json(const RecordHeader& header);
 // Everything the envelope says, for `alarm show`.
 boost::json::object envelope_to_json(std::string_view envelope_bytes);
 
-std::string to_valid_utf8(std::string_view bytes);
-
 }  // namespace alarmwire

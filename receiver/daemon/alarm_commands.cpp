@@ -6,6 +6,7 @@
 
 #include "common/base64.hpp"
 #include "common/record_json.hpp"
+#include "common/text.hpp"
 
 namespace alarmwire::receiver {
 namespace {
@@ -161,7 +162,7 @@ boost::json::array AlarmCommands::stages(const ledger::Record& record) const {
                     {"time_us", mark.time_us},
                     {"clock", "centre"},
                     {"outlet", mark.outlet},
-                    {"text", to_valid_utf8(mark.text)}});
+                    {"text", scrub_utf8(mark.text)}});
   return list;
 }
 
