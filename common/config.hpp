@@ -43,6 +43,8 @@ class Table {
                        std::int64_t most);
   bool boolean(std::string_view key, bool otherwise);
   std::vector<std::string> strings(std::string_view key, std::vector<std::string> otherwise);
+  std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> otherwise,
+                                     std::int64_t least, std::int64_t most);
   // "250ms", "5s", "10m", "7d" (also "h"), as text; a bare number is an error that names the units.
   std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds otherwise,
                                      std::chrono::milliseconds least,
@@ -57,6 +59,8 @@ class Table {
   std::vector<Table> tables(std::string_view key);
   // Everything below is somebody else's to check (another daemon's section of the same file).
   void ignore(std::string_view key);
+  // The same for every key of this table that nobody has read so far.
+  void ignore_others();
   // Records a problem at the key's place (or the table's, if the key is absent): "file:line:col:
   // key: why".
   void problem(std::string_view key, const std::string& why);
