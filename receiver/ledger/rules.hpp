@@ -31,7 +31,8 @@ Status check(const Incoming& incoming);
 Status check(const RecordKey& key);
 Status check(const Tombstone& tombstone);
 
-// A hand-over row's first state: an outlet that had taken the id before a replay is not asked again.
+// A hand-over row's first state: an outlet that had taken the id before a replay is not asked
+// again.
 HandOverState first_state(bool replayed, bool outlet_had_taken_it);
 
 // Says when the disk has become too full, and when it has room again (with hysteresis).

@@ -10,9 +10,8 @@ bool WriteQueue::push(std::unique_ptr<Write>& write) {
   if (writes_ >= pending_writes_max || bytes_ + write->bytes > pending_bytes_max) return false;
   Party& party = parties_[write->party];
   // A lone write over the share is let in: what is larger than a share must get through too.
-  const bool over_share =
-      party.writes > 0 && (party.writes >= pending_box_writes_max ||
-                           party.bytes + write->bytes > pending_box_bytes_max);
+  const bool over_share = party.writes > 0 && (party.writes >= pending_box_writes_max ||
+                                               party.bytes + write->bytes > pending_box_bytes_max);
   if (over_share) return false;
   if (party.writes == 0) round_.push_back(write->party);
   ++party.writes;
