@@ -1,0 +1,292 @@
+#include "edge/smtp/connection_asio.hpp"
+
+#include <netinet/tcp.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <utility>
+
+#include "edge/smtp/messages.hpp"
+
+namespace alarmwire::smtp {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+void log_of_device(DoorShared& shared, const Device& device, const log::Event& event,
+                   std::string_view listener, std::string_view detail) {
+  const DeviceTable::Share share = shared.devices.share_of_log(device, steady_now());
+  if (share.dropped_before > 0) {
+    log::write(SMTP_REMARKS_DROPPED, {{"device", device.name},
+                                      {"device_address", device.address},
+                                      {"count", share.dropped_before}});
+  }
+  if (!share.allowed) return;
+  log::write(event, {{"device", device.name},
+                     {"device_address", device.address},
+                     {"listener", listener},
+                     {"detail", detail}});
+}
+
+Connection::Connection(tcp::socket socket, std::shared_ptr<DoorShared> shared,
+                       std::shared_ptr<const SessionSettings> settings, std::string listener,
+                       ReplyMode mode, Device& device)
+    : socket_(std::move(socket)),
+      shared_(std::move(shared)),
+      listener_(std::move(listener)),
+      mode_(mode),
+      device_(device),
+      session_(std::move(settings), {listener_, device.name, device.address}, *this, steady_now()) {
+  ++device_.sessions;
+}
+
+void Connection::start() {
+  flush();
+  wait_readable();
+}
+
+void Connection::on_tick(SteadyTime now) {
+  if (closed_) return;
+  session_.on_time(now);
+  flush();
+  if (closed_ || !session_.is_closing()) return;
+  if (closing_since_ == SteadyTime{}) closing_since_ = now;
+  if (now - closing_since_ >= linger_time) close();
+}
+
+void Connection::stop() {
+  if (closed_) return;
+  stopping_ = true;
+  session_.on_stop();
+  flush();
+}
+
+void Connection::abort() {
+  if (closed_) return;
+  stopping_ = true;
+  session_.on_abort();
+  flush();
+  close();
+}
+
+// Reading
+
+void Connection::wait_readable() {
+  const bool wanted = lingering_ || (pending_.empty() && session_.wants_input());
+  if (closed_ || gone_ || reading_ || !wanted) return;
+  reading_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code&) {
+    self->reading_ = false;
+    self->on_readable();
+  });
+}
+
+void Connection::on_readable() {
+  for (std::size_t reads = 0; reads < reads_per_turn_max && read_once(); ++reads) {
+  }
+  wait_readable();
+}
+
+bool Connection::read_once() {
+  if (closed_ || gone_) return false;
+  if (!lingering_ && !(pending_.empty() && session_.wants_input())) return false;
+  error_code error;
+  const std::size_t size = socket_.read_some(boost::asio::buffer(shared_->read_buffer), error);
+  if (error == boost::asio::error::would_block) return false;
+  if (error) {
+    peer_gone(error == boost::asio::error::eof ? "the device closed the connection"
+                                               : "the connection was reset");
+    return false;
+  }
+  if (lingering_) {
+    lingered_bytes_ += size;
+    if (lingered_bytes_ > linger_bytes_max) close();
+  } else {
+    replied_ = false;
+    take({shared_->read_buffer.data(), size});
+    if (!replied_) acknowledge_now();
+  }
+  return size == shared_->read_buffer.size();
+}
+
+// Devices write a command in two pieces ("NOOP", then CRLF) or the final dot behind the body, and
+// their TCP holds the second back until the first is acknowledged. With no reply to carry the
+// acknowledgement the kernel would wait 40 ms.
+void Connection::acknowledge_now() {
+  if (closed_) return;
+  const int on = 1;
+  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+// Offers bytes to the session; what it does not take waits in pending_.
+void Connection::take(std::string_view bytes) {
+  std::size_t used = 0;
+  do {
+    used = session_.consume(bytes, steady_now());
+    bytes.remove_prefix(used);
+    flush();
+  } while (!bytes.empty() && used > 0 && !closed_);
+  if (!session_.is_closing()) pending_.assign(bytes);
+  note_quirks();
+}
+
+// The session waited for something that is there now.
+void Connection::resume() {
+  if (closed_) return;
+  flush();
+  if (!pending_.empty() && session_.wants_input()) {
+    const std::string bytes = std::exchange(pending_, {});
+    take(bytes);
+  }
+  wait_readable();
+}
+
+void Connection::peer_gone(std::string_view how) {
+  gone_ = true;
+  if (lingering_) return close();
+  session_.on_disconnect(how);
+  flush();
+}
+
+// Writing
+
+void Connection::flush() {
+  while (!closed_ && !writing_) {
+    if (outbox_.empty()) outbox_ = session_.take_output();
+    if (outbox_.empty()) break;
+    error_code error;
+    const std::size_t size = socket_.write_some(boost::asio::buffer(outbox_), error);
+    outbox_.erase(0, size);
+    replied_ = true;
+    if (error == boost::asio::error::would_block) return wait_writable();
+    if (error) {
+      outbox_.clear();
+      gone_ = true;
+      session_.on_disconnect("the connection was reset");
+    }
+  }
+  if (!closed_ && !writing_ && session_.is_closing()) after_last_reply();
+}
+
+void Connection::wait_writable() {
+  writing_ = true;
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const error_code&) {
+    self->writing_ = false;
+    self->resume();
+  });
+}
+
+// Closing with unread bytes would reset the connection and may destroy our last reply on its way,
+// so the peer may close first, for a while.
+void Connection::after_last_reply() {
+  if (gone_ || stopping_) return close();
+  if (lingering_) return;
+  lingering_ = true;
+  pending_ = {};
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  wait_readable();
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  session_.on_disconnect("the connection was closed");
+  incoming_.reset();
+  error_code ignored;
+  socket_.close(ignored);
+  --device_.sessions;
+  shared_->on_closed(shared_from_this());
+}
+
+// The session's wishes
+
+bool Connection::has_room(std::uint64_t size) {
+  return shared_->intake.has_room(size);
+}
+
+bool Connection::begin(const Envelope& envelope, std::optional<std::uint64_t> declared_size) {
+  ++mail_number_;
+  mail_bytes_ = 0;
+  accepted_us_ = 0;
+  mail_recipients_ = envelope.recipients.size();
+  incoming_ = shared_->intake.begin(envelope, mode_, declared_size);
+  return incoming_ != nullptr;
+}
+
+void Connection::append(std::string bytes, bool last) {
+  mail_bytes_ += bytes.size();
+  if (last) accepted_us_ = wall_now_us();
+  incoming_->append(std::move(bytes), [weak = weak_from_this(), mail = mail_number_] {
+    if (const auto self = weak.lock()) self->appended(mail);
+  });
+}
+
+void Connection::finish() {
+  if (accepted_us_ == 0) accepted_us_ = wall_now_us();
+  incoming_->finish(accepted_us_, [weak = weak_from_this(), mail = mail_number_](Outcome outcome) {
+    if (const auto self = weak.lock()) self->finished(mail, outcome);
+  });
+}
+
+void Connection::appended(std::uint64_t mail) {
+  if (closed_ || mail != mail_number_) return;
+  session_.on_appended(steady_now());
+  resume();
+}
+
+// The reply goes out first; books and log come after.
+void Connection::finished(std::uint64_t mail, const Outcome& outcome) {
+  if (closed_ || mail != mail_number_) return;
+  ++mail_number_;
+  const std::unique_ptr<IncomingMail> ended = std::move(incoming_);
+  session_.on_outcome(outcome, steady_now());
+  flush();
+  book(outcome);
+  resume();
+}
+
+void Connection::book(const Outcome& outcome) {
+  const bool stored = outcome.kind == Outcome::Kind::stored;
+  if (!stored && outcome.kind != Outcome::Kind::spooled) return;
+  ++shared_->accepted;
+  ++device_.accepted;
+  device_.last_mail_us = device_.last_heard_us = accepted_us_;
+  log::write(SMTP_MAIL_ACCEPTED, {{"device", device_.name},
+                                  {"device_address", device_.address},
+                                  {"listener", listener_},
+                                  {"alarm_id", outcome.id.to_string()},
+                                  {"size_bytes", mail_bytes_},
+                                  {"recipients", mail_recipients_},
+                                  {"stage", stored ? "stored" : "spooled"}});
+}
+
+void Connection::lost(const Envelope& envelope, const std::string& reason) {
+  incoming_.reset();
+  ++shared_->lost;
+  ++device_.lost;
+  device_.last_error = reason;
+  device_.last_error_us = wall_now_us();
+  shared_->intake.lost(envelope, reason);
+  log_of_device(*shared_, device_, SMTP_MAIL_LOST, listener_, reason);
+}
+
+void Connection::remark(const log::Event& event, std::string_view detail) {
+  device_.last_error = std::string(event.text) + " (" + std::string(detail) + ")";
+  device_.last_error_us = wall_now_us();
+  log_of_device(*shared_, device_, event, listener_, detail);
+}
+
+void Connection::note_quirks() {
+  const QuirkSet fresh = session_.quirks().without(device_.quirks);
+  if (fresh.empty()) return;
+  device_.quirks.add(fresh);
+  for (std::size_t i = 0; i < quirk_count; ++i) {
+    const auto quirk = static_cast<Quirk>(i);
+    if (fresh.has(quirk)) {
+      log_of_device(*shared_, device_, SMTP_QUIRK_SEEN, listener_, to_string(quirk));
+    }
+  }
+}
+
+}  // namespace alarmwire::smtp

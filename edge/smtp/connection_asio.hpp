@@ -1,0 +1,105 @@
+// One connection: moves bytes between a socket and its session, and the session's wishes to the
+// intake. Used by listener_asio.cpp only.
+//
+// The socket is read when it is readable, into a buffer that all connections share; what the
+// session does not take yet is kept in `pending_` (at most one buffer full), and the socket is not
+// read meanwhile: that is the backpressure. Replies are written at once where the socket takes
+// them.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "edge/smtp/device_table.hpp"
+#include "edge/smtp/intake.hpp"
+#include "edge/smtp/session.hpp"
+
+namespace alarmwire::smtp {
+
+inline constexpr std::size_t read_buffer_bytes = 64 * 1024;
+inline constexpr std::size_t reads_per_turn_max = 16;  // then the other connections have their turn
+inline constexpr std::chrono::milliseconds linger_time{2000};     // after our last reply
+inline constexpr std::size_t linger_bytes_max = 4 * 1024 * 1024;  // read and thrown away meanwhile
+
+class Connection;
+
+// What the connections of a door share.
+struct DoorShared {
+  explicit DoorShared(Intake& where) : intake(where), read_buffer(read_buffer_bytes) {}
+  Intake& intake;
+  DeviceTable devices;
+  std::vector<char> read_buffer;
+  std::uint64_t accepted = 0;
+  std::uint64_t lost = 0;
+  std::function<void(const std::shared_ptr<Connection>&)> on_closed;
+};
+
+// Writes a log entry about a device, within the device's share of the log.
+void log_of_device(DoorShared& shared, const Device& device, const log::Event& event,
+                   std::string_view listener, std::string_view detail);
+
+class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<DoorShared> shared,
+             std::shared_ptr<const SessionSettings> settings, std::string listener, ReplyMode mode,
+             Device& device);
+
+  void start();
+  void on_tick(SteadyTime now);  // time limits
+  void stop();                   // 421 now, or behind the open mail
+  void abort();                  // 421 and close, whatever is open
+
+ private:
+  bool has_room(std::uint64_t size) override;
+  bool begin(const Envelope& envelope, std::optional<std::uint64_t> declared_size) override;
+  void append(std::string bytes, bool last) override;
+  void finish() override;
+  void lost(const Envelope& envelope, const std::string& reason) override;
+  void remark(const log::Event& event, std::string_view detail) override;
+
+  void appended(std::uint64_t mail);
+  void finished(std::uint64_t mail, const Outcome& outcome);
+  void book(const Outcome& outcome);
+
+  void wait_readable();
+  void on_readable();
+  bool read_once();  // false: nothing more to do now
+  void acknowledge_now();
+  void take(std::string_view bytes);
+  void resume();
+  void flush();
+  void wait_writable();
+  void after_last_reply();
+  void peer_gone(std::string_view how);
+  void note_quirks();
+  void close();
+
+  boost::asio::ip::tcp::socket socket_;
+  std::shared_ptr<DoorShared> shared_;
+  std::string listener_;
+  ReplyMode mode_;
+  Device& device_;
+  Session session_;
+  std::unique_ptr<IncomingMail> incoming_;
+  std::uint64_t mail_number_ = 0;  // answers for an earlier mail are not for this one
+  std::uint64_t mail_bytes_ = 0;
+  std::size_t mail_recipients_ = 0;
+  WallTimeUs accepted_us_ = 0;
+  std::string pending_;
+  std::string outbox_;
+  std::size_t lingered_bytes_ = 0;
+  SteadyTime closing_since_{};
+  bool reading_ = false;
+  bool replied_ = false;  // to what was read last
+  bool writing_ = false;
+  bool lingering_ = false;
+  bool stopping_ = false;
+  bool gone_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace alarmwire::smtp

@@ -1,0 +1,314 @@
+#include "edge/smtp/listener_asio.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <unordered_set>
+#include <utility>
+
+#include "edge/smtp/connection_asio.hpp"
+#include "edge/smtp/messages.hpp"
+#include "edge/smtp/replies.hpp"
+
+namespace alarmwire::smtp {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::chrono::milliseconds accept_backoff{100};  // after EMFILE and its like
+constexpr std::chrono::milliseconds tick_max{1000};       // how often time limits are looked at
+constexpr std::chrono::milliseconds tick_min{10};
+
+// IPv4 in IPv6's clothes is IPv4 to people.
+asio::ip::address plain(const asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
+
+struct Listener {
+  Listener(asio::io_context& context, ListenerConfig what)
+      : config(std::move(what)), acceptor(context), backoff(context) {}
+  ListenerConfig config;
+  std::shared_ptr<const SessionSettings> settings;
+  tcp::acceptor acceptor;
+  asio::steady_timer backoff;
+  bool failing = false;  // the last accept failed: logged once per streak
+};
+
+Status open_socket(Listener& listener, const std::vector<InheritedSocket>& inherited) {
+  const ListenerConfig& config = listener.config;
+  error_code error;
+  for (const InheritedSocket& socket : inherited) {
+    const BoundTo bound = bound_to(socket.fd);
+    const bool same_place = bound.address == config.address && bound.port == config.port;
+    if (bound.port == 0 || !(socket.name == config.name || same_place)) continue;
+    listener.acceptor.assign(bound.v6 ? tcp::v6() : tcp::v4(), socket.fd, error);
+    if (error) return Failure(error, "taking over the socket of listener " + config.name);
+    return {};
+  }
+  const asio::ip::address address = asio::ip::make_address(config.address, error);
+  if (error) return Failure(error, "listener " + config.name + ": address " + config.address);
+  const tcp::endpoint endpoint(address, config.port);
+  listener.acceptor.open(endpoint.protocol(), error);
+  if (!error) listener.acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && address.is_v6()) {
+    listener.acceptor.set_option(asio::ip::v6_only(!address.is_unspecified()), error);
+  }
+  if (!error) listener.acceptor.bind(endpoint, error);
+  if (!error) listener.acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return {};
+  return Failure(error, "listening on " + config.address + " port " + std::to_string(config.port) +
+                            ": " + error.message());
+}
+
+// Says why, then closes; what the peer has sent already is read away first, or the close would
+// reset the connection and our words with it.
+void shed(tcp::socket& socket, std::vector<char>& buffer, std::string_view why) {
+  error_code ignored;
+  const std::string line = std::string(why) + "\r\n";
+  socket.write_some(asio::buffer(line), ignored);
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
+  socket.read_some(asio::buffer(buffer), ignored);
+  socket.close(ignored);
+}
+
+class AsioDoor final : public Door {
+ public:
+  AsioDoor(asio::io_context& context, const Config& config, Intake& intake, DeviceResolver resolver)
+      : context_(context),
+        limits_(config.limits),
+        resolver_(std::move(resolver)),
+        shared_(std::make_shared<DoorShared>(intake)),
+        tick_timer_(context),
+        stop_timer_(context) {
+    shared_->on_closed = [this](const std::shared_ptr<Connection>& connection) {
+      connections_.erase(connection);
+      if (connections_.empty()) last_closed();
+    };
+  }
+  AsioDoor(const AsioDoor&) = delete;
+  AsioDoor& operator=(const AsioDoor&) = delete;
+
+  ~AsioDoor() override {
+    *alive_ = false;
+    stop_done_ = nullptr;
+    abort_all();
+    shared_->on_closed = nullptr;
+  }
+
+  Status listen(const Config& config, const std::vector<InheritedSocket>& inherited);
+  Status reconfigure(const Config& config, DeviceResolver resolver) override;
+  void stop(std::chrono::milliseconds patience, std::function<void()> done) override;
+  DoorSnapshot snapshot() const override;
+
+ private:
+  void accept(Listener& listener);
+  void accept_failed(Listener& listener, const error_code& error);
+  void welcome(Listener& listener, tcp::socket socket);
+  void refuse(Listener& listener, Device& device, std::string_view why);
+  void arm_tick();
+  void abort_all();
+  void last_closed();
+  std::vector<std::shared_ptr<Connection>> all() const {
+    return {connections_.begin(), connections_.end()};
+  }
+
+  asio::io_context& context_;
+  Limits limits_;
+  DeviceResolver resolver_;
+  std::shared_ptr<DoorShared> shared_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  asio::steady_timer tick_timer_;
+  asio::steady_timer stop_timer_;
+  std::function<void()> stop_done_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers that come too late
+  std::uint64_t refused_sessions_ = 0;
+  bool ticking_ = false;
+  bool stopping_ = false;
+};
+
+Status AsioDoor::listen(const Config& config, const std::vector<InheritedSocket>& inherited) {
+  for (const ListenerConfig& wanted : config.listeners) {
+    auto listener = std::make_unique<Listener>(context_, wanted);
+    listener->settings = std::make_shared<SessionSettings>(config.session_settings(wanted));
+    const Status opened = open_socket(*listener, inherited);
+    if (opened.has_error()) return opened;
+    listener->acceptor.non_blocking(true);
+    listeners_.push_back(std::move(listener));
+  }
+  for (const ListenerStatus& status : snapshot().listeners) {
+    log::write(SMTP_LISTENING,
+               {{"listener", status.name}, {"address", status.address}, {"port", status.port}});
+  }
+  for (const auto& listener : listeners_) accept(*listener);
+  return {};
+}
+
+void AsioDoor::accept(Listener& listener) {
+  listener.acceptor.async_accept(
+      [this, alive = alive_, &listener](const error_code& error, tcp::socket socket) {
+        if (!*alive || stopping_) return;
+        if (error && error != asio::error::connection_aborted) {
+          return accept_failed(listener, error);
+        }
+        listener.failing = false;
+        if (!error) welcome(listener, std::move(socket));
+        accept(listener);
+      });
+}
+
+// Out of descriptors or memory: what is open goes on, new ones wait in the backlog.
+void AsioDoor::accept_failed(Listener& listener, const error_code& error) {
+  if (!std::exchange(listener.failing, true)) {
+    log::write(SMTP_ACCEPT_FAILED,
+               {{"listener", listener.config.name}, {"error", error.message()}});
+  }
+  listener.backoff.expires_after(accept_backoff);
+  listener.backoff.async_wait([this, alive = alive_, &listener](const error_code& cancelled) {
+    if (*alive && !cancelled && !stopping_) accept(listener);
+  });
+}
+
+void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
+  error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // gone already
+  socket.non_blocking(true, error);
+  socket.set_option(tcp::no_delay(true), error);
+  socket.set_option(asio::socket_base::keep_alive(true), error);
+  const asio::ip::address address = plain(peer.address());
+  const std::string text = address.to_string();
+  std::string name = resolver_ ? resolver_(address) : "";
+  Device& device =
+      shared_->devices.heard(text, name.empty() ? text : std::move(name), wall_now_us());
+  if (!listener.config.allows(parse_address(text).value_or(AddressBytes{}))) {
+    return refuse(listener, device, "not of an allowed network");
+  }
+  if (connections_.size() >= limits_.sessions) {
+    shed(socket, shared_->read_buffer, replies::too_many_sessions);
+    return refuse(listener, device, replies::too_many_sessions);
+  }
+  if (device.sessions >= limits_.sessions_per_device) {
+    shed(socket, shared_->read_buffer, replies::too_many_from_device);
+    return refuse(listener, device, replies::too_many_from_device);
+  }
+  const auto connection =
+      std::make_shared<Connection>(std::move(socket), shared_, listener.settings,
+                                   listener.config.name, listener.config.reply, device);
+  connections_.insert(connection);
+  connection->start();
+  arm_tick();
+}
+
+void AsioDoor::refuse(Listener& listener, Device& device, std::string_view why) {
+  ++refused_sessions_;
+  ++device.refused_sessions;
+  log_of_device(*shared_, device, SMTP_SESSION_REFUSED, listener.config.name, why);
+}
+
+// One timer looks at the time limits of all sessions, and only while there are any.
+void AsioDoor::arm_tick() {
+  if (ticking_ || connections_.empty()) return;
+  ticking_ = true;
+  tick_timer_.expires_after(std::clamp(limits_.idle_time / 8, tick_min, tick_max));
+  tick_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
+    if (!*alive || cancelled) return;
+    ticking_ = false;
+    const SteadyTime now = steady_now();
+    for (const auto& connection : all()) connection->on_tick(now);
+    arm_tick();
+  });
+}
+
+Status AsioDoor::reconfigure(const Config& config, DeviceResolver resolver) {
+  limits_ = config.limits;
+  resolver_ = std::move(resolver);
+  std::string moved;
+  std::size_t matched = 0;
+  for (const ListenerConfig& wanted : config.listeners) {
+    const auto found = std::find_if(
+        listeners_.begin(), listeners_.end(),
+        [&](const std::unique_ptr<Listener>& have) { return have->config.name == wanted.name; });
+    if (found == listeners_.end()) {
+      moved += " " + wanted.name;
+      continue;
+    }
+    ++matched;
+    Listener& listener = **found;
+    if (wanted.address != listener.config.address || wanted.port != listener.config.port) {
+      moved += " " + wanted.name;
+    }
+    const std::string address = std::exchange(listener.config.address, {});
+    const std::uint16_t port = listener.config.port;
+    listener.config = wanted;
+    listener.config.address = address;
+    listener.config.port = port;
+    listener.settings = std::make_shared<SessionSettings>(config.session_settings(wanted));
+  }
+  log::write(SMTP_RECONFIGURED);
+  if (moved.empty() && matched == listeners_.size()) return {};
+  return Failure(Errc::unsupported, "listeners that come, go or move need a restart:" +
+                                        (moved.empty() ? std::string(" some are gone") : moved));
+}
+
+void AsioDoor::stop(std::chrono::milliseconds patience, std::function<void()> done) {
+  stop_done_ = std::move(done);
+  if (std::exchange(stopping_, true)) return;
+  log::write(SMTP_STOPPING, {{"sessions", connections_.size()}});
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    listener->acceptor.close(ignored);
+    listener->backoff.cancel();
+  }
+  if (connections_.empty()) return last_closed();
+  stop_timer_.expires_after(patience);
+  stop_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
+    if (*alive && !cancelled) abort_all();
+  });
+  for (const auto& connection : all()) connection->stop();
+}
+
+void AsioDoor::abort_all() {
+  for (const auto& connection : all()) connection->abort();
+}
+
+void AsioDoor::last_closed() {
+  if (!stopping_ || !stop_done_) return;
+  stop_timer_.cancel();
+  log::write(SMTP_STOPPED);
+  asio::post(context_, std::exchange(stop_done_, nullptr));
+}
+
+DoorSnapshot AsioDoor::snapshot() const {
+  DoorSnapshot result;
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    const tcp::endpoint bound = listener->acceptor.local_endpoint(ignored);
+    result.listeners.push_back({listener->config.name, listener->config.address,
+                                ignored ? listener->config.port : bound.port(),
+                                listener->config.reply});
+  }
+  result.sessions = connections_.size();
+  result.accepted = shared_->accepted;
+  result.lost = shared_->lost;
+  result.refused_sessions = refused_sessions_;
+  result.devices = shared_->devices.all();
+  return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Door>> Door::open(asio::io_context& context, const Config& config,
+                                         Intake& intake, DeviceResolver resolver,
+                                         const std::vector<InheritedSocket>& inherited) {
+  auto door = std::make_unique<AsioDoor>(context, config, intake, std::move(resolver));
+  const Status listening = door->listen(config, inherited);
+  if (listening.has_error()) return listening.error();
+  return std::unique_ptr<Door>(std::move(door));
+}
+
+}  // namespace alarmwire::smtp

@@ -1,0 +1,157 @@
+#include "edge/smtp/config.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "edge/smtp/device_table.hpp"
+#include "edge/smtp/inherited.hpp"
+
+namespace alarmwire::smtp {
+namespace {
+
+using namespace std::chrono_literals;
+
+Config parse(const std::string& text, Status& status) {
+  config::Reader reader = config::parse(text, "edge.toml").value();
+  config::Table root = reader.root();
+  Config config = parse_config(root);
+  status = reader.finish();
+  return config;
+}
+
+TEST(Config, HasDefaultsForEverything) {
+  Status status;
+  const Config config = parse("", status);
+  EXPECT_TRUE(status.has_value());
+  EXPECT_EQ(config.hostname, "edge.internal");
+  EXPECT_EQ(config.zones, std::vector<std::string>{"internal"});
+  EXPECT_EQ(config.limits.message_bytes, 64u * 1024 * 1024);
+  ASSERT_EQ(config.listeners.size(), 1u);
+  EXPECT_EQ(config.listeners[0].port, 25);
+  EXPECT_EQ(config.listeners[0].reply, ReplyMode::assured);
+}
+
+TEST(Config, ReadsWhatIsSaid) {
+  Status status;
+  const Config config = parse(R"(
+[smtp]
+hostname = "box7.internal"
+zones = ["internal", "alarm.lan"]
+ack_wait = "3s"
+[smtp.limits]
+message_size = "25MiB"
+sessions_per_device = 9
+idle_time = "2m"
+[[smtp.listener]]
+name = "lan"
+address = "192.168.1.5"
+[[smtp.listener]]
+name = "panels"
+address = "::"
+port = 2525
+hostname = "panels.internal"
+reply = "pass-through"
+ack_wait = "10s"
+allowed = ["192.168.1.0/24", "fd00::/8"]
+)",
+                              status);
+  ASSERT_TRUE(status.has_value()) << status.error().diagnostics;
+  EXPECT_EQ(config.limits.message_bytes, 25u * 1024 * 1024);
+  EXPECT_EQ(config.limits.sessions_per_device, 9u);
+  EXPECT_EQ(config.limits.idle_time, 2min);
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_EQ(config.listeners[0].ack_wait, 3s);
+  EXPECT_EQ(config.listeners[1].ack_wait, 10s);
+  EXPECT_EQ(config.listeners[1].reply, ReplyMode::pass_through);
+  EXPECT_TRUE(config.listeners[1].allows(*parse_address("192.168.1.77")));
+  EXPECT_FALSE(config.listeners[1].allows(*parse_address("192.168.2.77")));
+  EXPECT_EQ(config.session_settings(config.listeners[0]).hostname, "box7.internal");
+  EXPECT_EQ(config.session_settings(config.listeners[1]).hostname, "panels.internal");
+}
+
+TEST(Config, SaysWhatIsWrongAndWhere) {
+  for (const char* text :
+       {"[smtp]\nhostname = \"a b\"", "[smtp]\nzones = []", "[smtp]\nzones = [\".internal\"]",
+        "[smtp]\nhostnam = \"x\"", "[smtp.limits]\nidle_time = \"1ms\"",
+        "[[smtp.listener]]\naddress = \"eth0\"", "[[smtp.listener]]\nport = 0",
+        "[[smtp.listener]]\nreply = \"fast\"", "[[smtp.listener]]\nallowed = [\"10.0.0.0/33\"]",
+        "[[smtp.listener]]\nname = \"\"", "[[smtp.listener]]\n[[smtp.listener]]\nport = 26"}) {
+    Status status;
+    parse(text, status);
+    ASSERT_TRUE(status.has_error()) << text;
+    EXPECT_EQ(status.error().diagnostics.rfind("edge.toml:", 0), 0u) << status.error().diagnostics;
+  }
+}
+
+TEST(Network, ContainsWhatItsPrefixSays) {
+  struct Case {
+    const char* network;
+    const char* address;
+    bool inside;
+  };
+  for (const Case& one : {Case{"10.0.0.0/8", "10.255.0.1", true},
+                          {"10.0.0.0/8", "11.0.0.1", false},
+                          {"192.168.1.128/25", "192.168.1.200", true},
+                          {"192.168.1.128/25", "192.168.1.127", false},
+                          {"0.0.0.0/0", "8.8.8.8", true},
+                          {"0.0.0.0/0", "fd00::1", false},
+                          {"::/0", "8.8.8.8", true},
+                          {"fd00::/8", "fdff::1", true},
+                          {"fd00::/8", "fe80::1", false},
+                          {"192.0.2.1", "192.0.2.1", true},
+                          {"192.0.2.1", "192.0.2.2", false},
+                          {"fe80::/10", "febf::1", true}}) {
+    const auto network = Network::parse(one.network);
+    ASSERT_TRUE(network) << one.network;
+    EXPECT_EQ(network->contains(*parse_address(one.address)), one.inside)
+        << one.network << " " << one.address;
+  }
+  for (const char* text :
+       {"", "x", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/8x"}) {
+    EXPECT_FALSE(Network::parse(text)) << text;
+  }
+}
+
+TEST(DeviceTable, IsBoundedAndKeepsWhoeverHasASession) {
+  DeviceTable table;
+  Device& first = table.heard("first", "cam", 1);
+  first.sessions = 1;
+  first.accepted = 7;
+  for (std::size_t i = 0; i < 2 * devices_max; ++i) {
+    table.heard(std::to_string(i), "", static_cast<WallTimeUs>(2 + i));
+  }
+  EXPECT_EQ(table.all().size(), devices_max);
+  EXPECT_EQ(table.heard("first", "cam", 9).accepted, 7u);
+}
+
+TEST(DeviceTable, ADeviceHasItsShareOfTheLogAndItsExcessIsCounted) {
+  DeviceTable table;
+  const Device& device = table.heard("a", "cam", 1);
+  const SteadyTime start = SteadyTime{} + 1h;
+  std::size_t allowed = 0;
+  for (int i = 0; i < 100; ++i) allowed += table.share_of_log(device, start).allowed ? 1 : 0;
+  EXPECT_EQ(allowed, remarks_per_minute_max);
+  const auto later = table.share_of_log(device, start + 61s);
+  EXPECT_TRUE(later.allowed);
+  EXPECT_EQ(later.dropped_before, 100 - remarks_per_minute_max);
+  EXPECT_EQ(table.share_of_log(device, start + 62s).dropped_before, 0u);
+}
+
+TEST(InheritedSockets, AreThoseMeantForUsWithTheirNames) {
+  setenv("LISTEN_FDS", "2", 1);
+  setenv("LISTEN_FDNAMES", "lan:panels", 1);
+  setenv("LISTEN_PID", "1", 1);
+  EXPECT_TRUE(inherited_sockets().empty());
+  setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
+  const auto sockets = inherited_sockets();
+  ASSERT_EQ(sockets.size(), 2u);
+  EXPECT_EQ(sockets[0].fd, 3);
+  EXPECT_EQ(sockets[1].name, "panels");
+  setenv("LISTEN_FDS", "-5", 1);
+  EXPECT_TRUE(inherited_sockets().empty());
+  unsetenv("LISTEN_PID");
+}
+
+}  // namespace
+}  // namespace alarmwire::smtp
