@@ -100,8 +100,7 @@ class Daemons(EndToEnd):
 
     def lane_of(self, recipient):
         reply = send(self.box, plain_mail(f"lane-{time.monotonic_ns()}"), recipient=recipient)
-        shown = self.box.alarmwire("alarm", "show", reply.alarm_id)
-        return shown["result"]["lane"]
+        return self.box.alarmwire("alarm", "show", reply.alarm_id)["lane"]
 
 
 if __name__ == "__main__":

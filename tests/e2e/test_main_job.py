@@ -36,14 +36,21 @@ class MainJob(EndToEnd):
         self.assert_none_missing(self.centre.mailbox.wait_for(["trace-1"], 20))
         time.sleep(0.2)  # the receipt is booked after EBÜS has answered
         trace = self.centre.alarmwire("alarm", "trace", reply.alarm_id)
-        stages = [stage["stage"].replace(" ", "_") for stage in trace["result"]["stages"]]
+        stages = [stage["stage"].replace(" ", "_") for stage in trace["stages"]]
         self.assertEqual([s for s in stages if s in STAGES], list(STAGES), trace)
 
-    def test_both_ends_show_the_link_as_up(self):
+    def test_both_ends_show_tunnel_and_link(self):
+        send(self.box, plain_mail("status-1"))
+        at_box = self.box.alarmwire("status")
+        self.assertEqual((at_box["role"], at_box["link"]["state"]), ("edge", "up"), at_box)
+        self.assertIn(at_box["tunnel"]["backend"], ("kernel", "userspace"))
+        self.assertEqual(at_box["spool"]["waiting_records"], 0)
+        at_centre = self.centre.alarmwire("status")
+        box = at_centre["boxes"][0]
+        self.assertEqual((box["id"], box["connected"]), ("site-1", True), at_centre)
+        self.assertEqual(at_centre["outlets"][0]["name"], "ebues")
         for end in (self.box, self.centre):
-            text = end.alarmwire("status", json_output=False)
-            self.assertIn("wireguard", text.lower() + " wireguard-go userspace kernel")
-            self.assertTrue(end.alarmwire("status"))
+            self.assertIn("handshake", end.alarmwire("status", json_output=False).lower())
 
     def test_lists_show_the_alarm_on_box_and_centre(self):
         reply = send(self.box, plain_mail("list-1"))

@@ -202,9 +202,12 @@ class Centre:
         self.receiver_config.write_text(
             config.receiver(self, self.world.boxes, self.world.prefix))
 
-    def start(self):
+    def start_ebues(self):
         self.standin.start()
         wait_for("the EBÜS stand-in", lambda: "listening" in self.standin.log.read_text())
+
+    def start(self):
+        self.start_ebues()
         self.tunnel.start()
         wait_for("the centre's tunnel daemon", lambda: ask(self.tunnel_socket, "status"))
         self.receiver.start()
@@ -333,13 +336,12 @@ class World:
 
     def generate_key(self, path):
         """Writes a private key only the tunnel daemon may read; answers the public one."""
-        public = self.alarmwire_text("key", "generate", "--output", str(path)).strip()
+        made = json.loads(self.alarmwire_text("--json", "key", "generate", "--out", str(path)))
         os.chown(path, UID_TUNNEL, GID)
-        os.chmod(path, 0o600)
-        return public.split()[-1]
+        return made["public_key"]
 
     def link_is_up(self, box):
-        return box.status()["link"]["up"]
+        return box.status()["link"]["state"] == "up"
 
     def black_hole(self):
         """The WAN drops everything, without a word."""
