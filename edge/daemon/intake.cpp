@@ -126,7 +126,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
 };
 
 SpoolIntake::SpoolIntake(boost::asio::io_context& context, spool::Spool& spool,
-                         Acknowledger& acknowledger, FaultDesk& faults, LaneRules rules,
+                         uplink::Acknowledger& acknowledger, FaultDesk& faults, LaneRules rules,
                          AckWaits ack_waits)
     : context_(context),
       spool_(spool),

@@ -15,20 +15,9 @@
 #include "edge/daemon/lane_rules.hpp"
 #include "edge/smtp/intake.hpp"
 #include "edge/spool/spool.hpp"
+#include "edge/uplink/acknowledger.hpp"
 
 namespace alarmwire::edge {
-
-// Who can say that a record is stored at the centre; the uplink is one.
-class Acknowledger {
- public:
-  virtual ~Acknowledger() = default;
-  virtual bool is_up() const = 0;
-  // Calls back once, on the io_context's thread, never from inside the call: true when the record
-  // is settled, false when `ack_wait` ran out, or at once when waiting makes no sense (link down,
-  // or the last wait ran out and nothing was settled since).
-  virtual void wait_stored(const RecordKey& key, std::chrono::milliseconds ack_wait,
-                           std::function<void(bool stored)> done) = 0;
-};
 
 // How long each listener's devices are kept waiting for `stored`.
 using AckWaits = std::map<std::string, std::chrono::milliseconds>;
@@ -36,8 +25,9 @@ inline constexpr std::chrono::milliseconds ack_wait_default{5000};
 
 class SpoolIntake final : public smtp::Intake {
  public:
-  SpoolIntake(boost::asio::io_context& context, spool::Spool& spool, Acknowledger& acknowledger,
-              FaultDesk& faults, LaneRules rules, AckWaits ack_waits);
+  SpoolIntake(boost::asio::io_context& context, spool::Spool& spool,
+              uplink::Acknowledger& acknowledger, FaultDesk& faults, LaneRules rules,
+              AckWaits ack_waits);
   ~SpoolIntake() override;
 
   std::unique_ptr<smtp::IncomingMail> begin(const Envelope& envelope, smtp::ReplyMode mode,
@@ -52,7 +42,7 @@ class SpoolIntake final : public smtp::Intake {
   std::chrono::milliseconds ack_wait(const std::string& listener) const;
   boost::asio::io_context& context_;
   spool::Spool& spool_;
-  Acknowledger& acknowledger_;
+  uplink::Acknowledger& acknowledger_;
   FaultDesk& faults_;
   LaneRules rules_;
   AckWaits ack_waits_;

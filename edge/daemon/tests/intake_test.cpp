@@ -11,7 +11,7 @@ using smtp::Outcome;
 using smtp::ReplyMode;
 using namespace std::chrono_literals;
 
-class FakeAcknowledger final : public Acknowledger {
+class FakeAcknowledger final : public uplink::Acknowledger {
  public:
   bool up = true;
   bool stored = true;

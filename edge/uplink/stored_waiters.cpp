@@ -1,0 +1,67 @@
+#include "edge/uplink/stored_waiters.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace alarmwire::uplink {
+
+void StoredWaiters::on_link(bool up) {
+  up_ = up;
+  gave_up_ = false;
+  if (up) return;
+  // Taken out first: a callback may ask again.
+  auto released = std::exchange(waiters_, {});
+  for (auto& [key, waiter] : released) waiter.done(false);
+}
+
+std::optional<bool> StoredWaiters::wait(const RecordKey& key, SteadyTime deadline, Done done) {
+  const auto run = stored_.find({key.epoch, key.lane});
+  if (run != stored_.end() && run->second.first <= key.seq && key.seq <= run->second.last)
+    return true;
+  if (!up_ || gave_up_ || waiters_.size() >= waiters_max) return false;
+  waiters_.emplace(key, Waiter{deadline, std::move(done)});
+  return std::nullopt;
+}
+
+void StoredWaiters::settle(EpochId epoch, Lane lane, std::uint64_t up_to,
+                           const std::vector<RecordKey>& stored) {
+  gave_up_ = false;
+  if (stored_.size() >= stored_runs_max) stored_.clear();
+  for (const RecordKey& key : stored) {
+    Run& run = stored_[{epoch, lane}];
+    if (key.seq != run.last + 1) run.first = key.seq;
+    run.last = key.seq;
+  }
+  std::vector<std::pair<Done, bool>> answers;
+  const auto first = waiters_.lower_bound(RecordKey{epoch, lane, 0});
+  const auto last = waiters_.upper_bound(RecordKey{epoch, lane, up_to});
+  for (auto it = first; it != last; ++it) {
+    const bool is_stored = std::find(stored.begin(), stored.end(), it->first) != stored.end();
+    answers.emplace_back(std::move(it->second.done), is_stored);
+  }
+  waiters_.erase(first, last);
+  for (auto& [done, is_stored] : answers) done(is_stored);
+}
+
+void StoredWaiters::on_timer(SteadyTime now) {
+  std::vector<Done> late;
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    late.push_back(std::move(it->second.done));
+    it = waiters_.erase(it);
+  }
+  if (late.empty()) return;
+  gave_up_ = true;
+  for (const Done& done : late) done(false);
+}
+
+SteadyTime StoredWaiters::next_deadline() const {
+  SteadyTime first = SteadyTime::max();
+  for (const auto& [key, waiter] : waiters_) first = std::min(first, waiter.deadline);
+  return first;
+}
+
+}  // namespace alarmwire::uplink

@@ -1,0 +1,374 @@
+#include "edge/uplink/uplink.hpp"
+
+#include <boost/asio/post.hpp>
+#include <random>
+#include <type_traits>
+#include <utility>
+
+#include "common/fault_book.hpp"
+#include "common/files.hpp"
+#include "edge/uplink/messages.hpp"
+
+namespace alarmwire::uplink {
+namespace {
+
+link::Now now() {
+  return {steady_now(), wall_now_us()};
+}
+
+std::string name_of(link::ReceiptStage stage) {
+  switch (stage) {
+    case link::ReceiptStage::handed_over:
+      return "handed over";
+    case link::ReceiptStage::displayed:
+      return "displayed";
+    case link::ReceiptStage::confirmed:
+      return "confirmed";
+    case link::ReceiptStage::refused:
+      return "refused";
+  }
+  return "?";
+}
+
+link::FetchResult result_of(const Failure& failure) {
+  if (failure.is(Errc::not_found)) return link::FetchResult::not_held;
+  if (failure.is(Errc::corrupt)) return link::FetchResult::unreadable;
+  return link::FetchResult::failed;
+}
+
+}  // namespace
+
+Uplink::Uplink(boost::asio::io_context& context, spool::Spool& spool, Config config,
+               Callbacks callbacks)
+    : context_(context),
+      spool_(spool),
+      config_(std::move(config)),
+      callbacks_(std::move(callbacks)),
+      session_timer_(context),
+      waiters_timer_(context),
+      reconnect_timer_(context),
+      delay_(std::random_device{}()),
+      alive_(std::make_shared<bool>(true)),
+      client_(link::LinkClient::make(config_.centre, *this)) {
+  const Result<std::string> saved = read_file(config_.ledger_id_file);
+  if (saved.has_value()) ledger_id_ = *saved;
+}
+
+Uplink::~Uplink() {
+  stop();
+  *alive_ = false;
+  client_.reset();
+}
+
+void Uplink::start() {
+  status_.since_us = wall_now_us();
+  connect();
+}
+
+void Uplink::stop() {
+  if (stopped_) return;
+  if (session_) {
+    session_->close("the box stops");
+    pump();
+  }
+  stopped_ = true;
+  session_timer_.cancel();
+  waiters_timer_.cancel();
+  reconnect_timer_.cancel();
+  waiters_.on_link(false);
+}
+
+template <typename Call>
+void Uplink::post(std::uint64_t attempt, Call call) {
+  boost::asio::post(context_, [this, alive = alive_, attempt, call = std::move(call)]() mutable {
+    if (*alive && attempt == attempt_ && !stopped_) call();
+  });
+}
+
+void Uplink::connect() {
+  if (stopped_) return;
+  status_.state = Status::State::connecting;
+  attempt_ = client_->connect();
+}
+
+void Uplink::hurry() {
+  if (stopped_ || attempt_ != 0) return client_->reset_backoff();
+  reconnect_timer_.cancel();
+  client_->reset_backoff();
+  connect();
+}
+
+// --- gRPC's side ---
+
+void Uplink::on_open(std::uint64_t attempt) {
+  post(attempt, [this, attempt] {
+    early_records_.clear();
+    spool_.ranges([this, alive = alive_, attempt](Result<std::vector<spool::LaneRange>> ranges) {
+      if (!*alive) return;
+      post(attempt, [this, attempt, ranges = std::move(ranges)] {
+        if (ranges.has_error()) return client_->cancel(attempt);
+        begin_session(attempt, *ranges);
+      });
+    });
+  });
+}
+
+void Uplink::on_frame(std::uint64_t attempt, link::v1::CentreFrame frame) {
+  post(attempt, [this, attempt, frame = std::move(frame)]() mutable {
+    client_->consumed(attempt);
+    if (!session_) return;
+    session_->on_frame(std::move(frame), now());
+    pump();
+  });
+}
+
+void Uplink::on_write_done(std::uint64_t attempt) {
+  post(attempt, [this] {
+    if (!session_) return;
+    session_->on_write_ready(now());
+    pump();
+  });
+}
+
+void Uplink::on_closed(std::uint64_t attempt, const std::string& reason) {
+  post(attempt, [this, reason] { end_session(reason, {}); });
+}
+
+// --- the session ---
+
+void Uplink::begin_session(std::uint64_t attempt, const std::vector<spool::LaneRange>& ranges) {
+  std::vector<link::HeldRange> held;
+  held.reserve(ranges.size());
+  for (const spool::LaneRange& range : ranges)
+    held.push_back({range.epoch, range.lane, range.first_held, range.first_unsettled, range.last});
+  session_ = std::make_unique<link::BoxSession>(link::BoxConfig{config_.software}, std::move(held),
+                                                ledger_id_, now());
+  attempt_ = attempt;
+  for (const RecordKey& key : std::exchange(early_records_, {})) session_->on_record(key, now());
+  report();
+  pump();
+}
+
+void Uplink::on_record(const RecordKey& key) {
+  if (!session_) {
+    // Without an attempt under way nobody will ask: the next ranges hold it anyway.
+    if (attempt_ != 0) early_records_.push_back(key);
+    return;
+  }
+  session_->on_record(key, now());
+  pump();
+}
+
+// Actions may lead to events that lead to actions: only the outermost call works them off.
+void Uplink::pump() {
+  if (pumping_) return;
+  pumping_ = true;
+  while (session_) {
+    std::vector<link::BoxAction> actions = session_->take_actions();
+    if (actions.empty()) break;
+    for (link::BoxAction& action : actions) std::visit([this](auto& one) { perform(one); }, action);
+  }
+  pumping_ = false;
+  arm();
+}
+
+void Uplink::perform(link::box_action::Write& action) {
+  client_->write(attempt_, action.frame);
+}
+
+void Uplink::perform(link::box_action::Fetch& action) {
+  spool_.fetch(action.key, action.head_bytes_max,
+               [this, alive = alive_, attempt = attempt_,
+                key = action.key](Result<spool::StoredRecord> fetched) {
+                 if (!*alive) return;
+                 post(attempt, [this, key, fetched = std::move(fetched)]() mutable {
+                   if (!session_) return;
+                   if (fetched.has_error()) {
+                     session_->on_fetched(key, result_of(fetched.error()), {}, now());
+                   } else {
+                     const bool parked = fetched->state == spool::RowState::parked;
+                     session_->on_fetched(
+                         key, link::FetchResult::ok,
+                         {std::move(fetched->header), std::move(fetched->head), parked}, now());
+                   }
+                   pump();
+                 });
+               });
+}
+
+void Uplink::perform(link::box_action::FetchBody& action) {
+  spool_.fetch_body(action.key, action.offset, action.bytes_max,
+                    [this, alive = alive_, attempt = attempt_, key = action.key,
+                     offset = action.offset](Result<std::string> bytes) {
+                      if (!*alive) return;
+                      post(attempt, [this, key, offset, bytes = std::move(bytes)]() mutable {
+                        if (!session_) return;
+                        const link::FetchResult result =
+                            bytes.has_error() ? result_of(bytes.error()) : link::FetchResult::ok;
+                        session_->on_body(key, offset, result,
+                                          bytes.has_error() ? std::string() : std::move(*bytes),
+                                          now());
+                        pump();
+                      });
+                    });
+}
+
+void Uplink::perform(link::box_action::Verify& action) {
+  spool_.verify(action.key, [this, alive = alive_, attempt = attempt_,
+                             key = action.key](const Status& verified) {
+    if (!*alive) return;
+    post(attempt, [this, key, verified] {
+      if (!session_) return;
+      session_->on_verified(
+          key, verified.has_error() ? result_of(verified.error()) : link::FetchResult::ok, now());
+      pump();
+    });
+  });
+}
+
+void Uplink::perform(link::box_action::Up& action) {
+  delay_.reset();
+  status_.state = Status::State::up;
+  status_.since_us = wall_now_us();
+  status_.session = action.session;
+  status_.centre_software = action.software;
+  if (action.ledger_id != ledger_id_) {
+    if (!ledger_id_.empty())
+      log::write(UPLINK_LEDGER_ID,
+                 {{"before", to_hex(ledger_id_)}, {"now", to_hex(action.ledger_id)}});
+    ledger_id_ = action.ledger_id;
+    if (const alarmwire::Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
+        saved.has_error())
+      log::write(UPLINK_STATE_FILE, {{"reason", saved.error().diagnostics}});
+  }
+  log::write(UPLINK_UP, {{"session", action.session}, {"centre", action.software}});
+  waiters_.on_link(true);
+  if (callbacks_.on_link) callbacks_.on_link(true, "");
+}
+
+void Uplink::perform(link::box_action::Sent& action) {
+  stages_.note(action.id, {"sent", wall_now_us(), false, {}, {}});
+}
+
+void Uplink::perform(link::box_action::Settled& action) {
+  status_.last_settled_us = wall_now_us();
+  status_.settled_records += action.stored.size();
+  // The device first: its 250 waits for this.
+  waiters_.settle(action.epoch, action.lane, action.up_to, action.stored);
+  spool_.settle(action.epoch, action.lane, action.up_to);
+  for (const AlarmId& id : action.ids) stages_.note(id, {"stored", action.stored_us, true, {}, {}});
+}
+
+void Uplink::perform(link::box_action::Park& action) {
+  log::write(UPLINK_PARKED, {{"record", action.key.to_string()}, {"reason", action.reason}});
+  spool_.park(action.key, action.reason);
+}
+
+void Uplink::perform(link::box_action::Reenter& action) {
+  // The record comes again through the spool's observer.
+  spool_.reenter(action.key, [](const Result<spool::Spooled>&) {});
+}
+
+void Uplink::perform(link::box_action::Fault& action) {
+  if (callbacks_.on_fault) callbacks_.on_fault(action.code, action.subject, action.reason);
+}
+
+void Uplink::perform(link::box_action::Received& action) {
+  link::Receipt& receipt = action.receipt;
+  stages_.note(receipt.id, {name_of(receipt.stage), receipt.time_us, true,
+                            std::move(receipt.outlet), std::move(receipt.text)});
+}
+
+void Uplink::perform(link::box_action::Close& action) {
+  client_->finish(attempt_);
+  end_session(action.reason, action.retry_after);
+}
+
+void Uplink::end_session(const std::string& reason, std::chrono::milliseconds retry_after) {
+  const bool was_up = status_.state == Status::State::up;
+  attempt_ = 0;  // what gRPC still has to say of it is no news
+  session_.reset();
+  session_timer_.cancel();
+  session_armed_ = SteadyTime::max();
+  early_records_.clear();
+  status_.last_error = reason;
+  if (was_up) {
+    status_.since_us = wall_now_us();
+    ++status_.reconnects;
+    log::write(UPLINK_DOWN, {{"reason", reason}});
+  } else {
+    log::write(UPLINK_RETRY, {{"reason", reason}});
+  }
+  status_.state = Status::State::connecting;
+  waiters_.on_link(false);
+  if (was_up && callbacks_.on_link) callbacks_.on_link(false, reason);
+  if (stopped_) return;
+  reconnect_timer_.expires_after(std::max(delay_.next(), retry_after));
+  reconnect_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (!error && *alive) connect();
+  });
+}
+
+// --- time ---
+
+void Uplink::report() {
+  const spool::Snapshot held = spool_.snapshot();
+  link::BoxReport report;
+  report.waiting_records = held.waiting_records;
+  report.oldest_waiting_us = held.oldest_waiting_us;
+  report.spool_used_bytes = held.used_bytes;
+  report.spool_quota_bytes = held.quota_bytes;
+  session_->report(report);
+}
+
+void Uplink::arm() {
+  if (!session_ || stopped_) return;
+  const SteadyTime deadline = session_->next_deadline();
+  if (deadline == SteadyTime::max() || deadline == session_armed_) return;
+  session_armed_ = deadline;
+  session_timer_.expires_at(deadline);
+  session_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (error || !*alive || !session_) return;
+    session_armed_ = SteadyTime::max();
+    report();
+    session_->on_timer(now());
+    pump();
+  });
+}
+
+bool Uplink::is_up() const {
+  return status_.state == Status::State::up;
+}
+
+void Uplink::wait_stored(const RecordKey& key, std::chrono::milliseconds ack_wait,
+                         std::function<void(bool)> done) {
+  const SteadyTime deadline = steady_now() + ack_wait;
+  const std::optional<bool> at_once = waiters_.wait(key, deadline, done);
+  if (!at_once) return arm_waiters(deadline);
+  boost::asio::post(context_, [done = std::move(done), stored = *at_once] { done(stored); });
+}
+
+// A timer that fires for a device answered long ago does no harm; one that fires late would.
+void Uplink::arm_waiters(SteadyTime deadline) {
+  if (deadline == SteadyTime::max() || waiters_armed_ <= deadline) return;
+  waiters_armed_ = deadline;
+  waiters_timer_.expires_at(deadline);
+  waiters_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (error || !*alive) return;
+    waiters_armed_ = SteadyTime::max();
+    waiters_.on_timer(steady_now());
+    arm_waiters(waiters_.next_deadline());
+  });
+}
+
+Status Uplink::status() const {
+  Status now_is = status_;
+  now_is.ledger_id = to_hex(ledger_id_);
+  if (session_) {
+    now_is.clock = session_->clock();
+    now_is.in_flight = session_->records_in_flight();
+  }
+  return now_is;
+}
+
+}  // namespace alarmwire::uplink
