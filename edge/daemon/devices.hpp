@@ -1,15 +1,13 @@
 // Who is speaking: from an address to a device's name, by the [[device]] tables of the
-// configuration. An unknown device goes by its address. Thread-safety: immutable after
-// construction.
+// configuration. Thread-safety: immutable after construction.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/network_v4.hpp>
-#include <boost/asio/ip/network_v6.hpp>
 #include <string>
 #include <vector>
 
 #include "common/config.hpp"
+#include "edge/smtp/network.hpp"
 
 namespace alarmwire::edge {
 
@@ -23,22 +21,16 @@ class Devices {
 
   // Errc::invalid_argument: neither an address nor a network.
   Status add(std::string name, const std::string& network);
-  // The narrowest network that holds the address decides. An IPv4-mapped IPv6 address counts as
-  // IPv4.
+  // The narrowest network that holds the address decides; "" when none does.
   std::string name_of(const boost::asio::ip::address& address) const;
-  std::size_t size() const { return v4_.size() + v6_.size(); }
+  std::size_t size() const { return entries_.size(); }
 
  private:
-  struct V4 {
+  struct Entry {
     std::string name;
-    boost::asio::ip::network_v4 network;
+    smtp::Network network;
   };
-  struct V6 {
-    std::string name;
-    boost::asio::ip::network_v6 network;
-  };
-  std::vector<V4> v4_;  // narrowest first
-  std::vector<V6> v6_;
+  std::vector<Entry> entries_;  // narrowest first
 };
 
 }  // namespace alarmwire::edge

@@ -17,10 +17,10 @@ TEST(Devices, the_narrowest_network_names_the_device) {
   EXPECT_EQ(devices.name_of(make_address("192.0.2.200")), "lan");
 }
 
-TEST(Devices, an_unknown_device_goes_by_its_address) {
+TEST(Devices, an_unknown_device_has_no_name) {
   const Devices devices;
-  EXPECT_EQ(devices.name_of(make_address("192.0.2.7")), "192.0.2.7");
-  EXPECT_EQ(devices.name_of(make_address("2001:db8::7")), "2001:db8::7");
+  EXPECT_EQ(devices.name_of(make_address("192.0.2.7")), "");
+  EXPECT_EQ(devices.name_of(make_address("2001:db8::7")), "");
 }
 
 TEST(Devices, ipv6_and_mapped_addresses_are_known_too) {
