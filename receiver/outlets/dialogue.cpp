@@ -1,0 +1,159 @@
+#include "receiver/outlets/dialogue.hpp"
+
+#include <algorithm>
+
+#include "receiver/outlets/mime.hpp"
+#include "receiver/sites/address.hpp"
+
+namespace alarmwire::outlets {
+namespace {
+
+constexpr int service_closing = 421;
+
+bool starts_with_word(std::string_view line, std::string_view word) {
+  return sites::to_lower(line.substr(0, word.size())) == word;
+}
+
+std::string between_brackets(std::string_view line) {
+  const std::size_t open = line.find('<');
+  const std::size_t close = line.rfind('>');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  return std::string(line.substr(open + 1, close - open - 1));
+}
+
+// A "no" to MAIL that is about us, not about this mail: authentication or TLS missing, bad
+// sequence. Refusing every alarm for good because of a wrong password would be the worst outcome.
+bool is_about_the_session(int code) {
+  return code == 530 || code == 534 || code == 535 || code == 538 || code == 503;
+}
+
+}  // namespace
+
+void Dialogue::on_command(std::string_view line) {
+  pending_ = {};
+  if (starts_with_word(line, "mail from:")) {
+    step_ = Step::mail;
+    mail_sent_ = true;
+  } else if (starts_with_word(line, "rcpt to:")) {
+    step_ = Step::rcpt;
+    recipients_.push_back({between_brackets(line), {}});
+  } else if (starts_with_word(line, "data")) {
+    step_ = Step::data;
+    data_sent_ = true;
+  } else if (starts_with_word(line, "quit") || starts_with_word(line, "rset")) {
+    step_ = Step::after;
+  }
+}
+
+void Dialogue::on_reply_line(std::string_view line) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  const bool has_code = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, [](char c) {
+                          return c >= '0' && c <= '9';
+                        });
+  if (!has_code) return;
+  const std::string text = ascii_only(line, reply_text_bytes_max);
+  if (pending_.text.size() + text.size() + 3 <= reply_text_bytes_max) {
+    if (!pending_.text.empty()) pending_.text += " / ";
+    pending_.text += text;
+  }
+  if (line.size() > 3 && line[3] == '-') return;
+  pending_.code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+  last_ = pending_;
+  pending_ = {};
+  on_reply(last_);
+}
+
+void Dialogue::on_reply(const Reply& reply) {
+  switch (step_) {
+    case Step::session:
+      if (reply.code >= 400) session_bad_ = reply;
+      break;
+    case Step::mail:
+      mail_ = reply;
+      break;
+    case Step::rcpt:
+      recipients_.back().reply = reply;
+      break;
+    case Step::data:
+      data_ = reply;
+      if (reply.code == 354) step_ = Step::body;
+      break;
+    case Step::body:
+      final_ = reply;
+      step_ = Step::after;
+      break;
+    case Step::after:
+      break;
+  }
+}
+
+Verdict Dialogue::by_code(const Reply& reply) const {
+  if (reply.code == service_closing) return Verdict::unreachable;
+  switch (reply.code / 100) {
+    case 2:
+      return Verdict::taken;
+    case 4:
+      return Verdict::later;
+    case 5:
+      return Verdict::refused;
+    default:
+      return Verdict::unreachable;  // not SMTP any more
+  }
+}
+
+// None was accepted, so there is no DATA.
+Verdict Dialogue::by_recipients() const {
+  Verdict verdict = Verdict::refused;
+  for (const RecipientAnswer& answer : recipients_) {
+    const Verdict one = by_code(answer.reply);
+    if (one == Verdict::unreachable) return one;
+    if (one == Verdict::later) verdict = one;
+  }
+  return verdict;
+}
+
+Outcome Dialogue::judge(const std::string& error) const {
+  Outcome outcome;
+  outcome.recipients = recipients_;
+  outcome.before_data = data_.code != 354;
+  Attempt& attempt = outcome.attempt;
+  attempt.session_ready = mail_sent_;
+  const bool none_accepted =
+      !recipients_.empty() && !data_sent_ &&
+      std::all_of(recipients_.begin(), recipients_.end(),
+                  [](const RecipientAnswer& a) { return a.reply.code >= 400; });
+  Reply decisive;
+  if (final_.code != 0) {
+    decisive = final_;
+    attempt.verdict = by_code(final_);
+  } else if (data_.code != 0 && data_.code != 354) {
+    decisive = data_;
+    attempt.verdict = data_.is_ok() ? Verdict::unreachable : by_code(data_);
+  } else if (none_accepted) {
+    decisive = recipients_.front().reply;
+    attempt.verdict = by_recipients();
+  } else if (mail_.code != 0 && !mail_.is_ok()) {
+    decisive = mail_;
+    attempt.verdict = by_code(mail_);
+    if (is_about_the_session(mail_.code)) {
+      attempt.verdict = Verdict::unreachable;
+      attempt.session_ready = false;
+    }
+  } else if (session_bad_.code != 0 && !mail_sent_) {
+    decisive = session_bad_;
+    attempt.verdict = Verdict::unreachable;
+  }
+  if (decisive.code != 0) {
+    attempt.text = decisive.text;
+    outcome.silent = decisive.code == service_closing;
+    return outcome;
+  }
+  attempt.verdict = Verdict::unreachable;
+  attempt.maybe_taken = body_ended_;
+  outcome.silent = true;
+  attempt.text = error.empty() ? "no answer" : error;
+  if (!last_.text.empty()) attempt.text += "; last heard: " + last_.text;
+  return outcome;
+}
+
+}  // namespace alarmwire::outlets

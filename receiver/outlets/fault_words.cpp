@@ -1,0 +1,157 @@
+// The words for each fault. One row a code; the end of a fault uses the same title.
+#include <algorithm>
+
+#include "receiver/outlets/fault_mail.hpp"
+
+namespace alarmwire::outlets {
+namespace {
+
+struct Row {
+  std::string_view code;
+  FaultWords de;
+  FaultWords en;
+};
+
+constexpr Row rows[] = {
+    {"tunnel-silent",
+     {"Tunnel still",
+      "Die Box meldet sich nicht. Strom und Internet am Standort prüfen. Alarme werden auf der Box "
+      "gespeichert und nachgeliefert, sobald sie wieder da ist."},
+     {"Tunnel silent",
+      "The box is not heard. Check power and internet at the site. Alarms are kept on the box and "
+      "delivered once it is back."}},
+    {"link-lost",
+     {"Verbindung unterbrochen",
+      "Der Datenstrom zur Box ist abgerissen, der Tunnel lebt. Meist von selbst vorbei; sonst die "
+      "Box neu starten."},
+     {"Link lost",
+      "The stream from the box broke while the tunnel lives. Usually mends itself; else restart "
+      "the box."}},
+    {"spool-full",
+     {"Speicher der Box voll",
+      "Die Box nimmt keine Mails mehr an (452). Verbindung zur Zentrale und Platz auf der Box "
+      "prüfen; Geräte melden Alarme jetzt nicht."},
+     {"Box storage full",
+      "The box refuses mails (452). Check its way to the centre and its disk; devices cannot "
+      "report alarms now."}},
+    {"spool-quarantined",
+     {"Speicher der Box beschädigt",
+      "Die Box hat ihren beschädigten Speicher beiseitegelegt und läuft mit einem neuen weiter. "
+      "Lesbare Alarme werden gerettet. Datenträger der Box tauschen."},
+     {"Box storage damaged",
+      "The box set its damaged storage aside and goes on with a new one. Readable alarms are "
+      "salvaged. Replace the disk of the box."}},
+    {"upload-swept",
+     {"Abgebrochene Mail verworfen",
+      "Ein Gerät hat eine Mail begonnen, die vor einem Neustart der Box nicht fertig wurde. Beim "
+      "Gerät nachsehen, was es melden wollte."},
+     {"Unfinished mail removed",
+      "A device had begun a mail that was not finished before the box restarted. Look at the "
+      "device for what it wanted to report."}},
+    {"row-unreadable",
+     {"Gespeicherter Alarm unlesbar",
+      "Ein Alarm im Speicher der Box ist beschädigt und kann nicht geliefert werden. Beim Gerät "
+      "nachsehen; Datenträger der Box tauschen."},
+     {"Stored alarm unreadable",
+      "An alarm in the storage of the box is damaged and cannot be delivered. Look at the device; "
+      "replace the disk of the box."}},
+    {"mail-lost",
+     {"Mail eines Geräts nicht angenommen",
+      "Ein Gerät hat eine Mail begonnen, die nicht angenommen wurde. Das kann ein Alarm gewesen "
+      "sein: beim Gerät nachsehen."},
+     {"A device's mail was not accepted",
+      "A device began a mail that was not accepted. It may have been an alarm: look at the "
+      "device."}},
+    {"mail-refused",
+     {"Mail eines Geräts abgelehnt",
+      "Die Box hat die Mail eines Geräts abgelehnt. Einstellungen des Geräts prüfen (Empfänger, "
+      "Größe)."},
+     {"A device's mail was refused",
+      "The box refused a device's mail. Check the settings of the device (recipient, size)."}},
+    {"ledger-full",
+     {"Speicher der Zentrale voll",
+      "Die Zentrale kann keine Alarme mehr speichern; die Boxen behalten sie. Sofort Platz "
+      "schaffen."},
+     {"Centre storage full",
+      "The centre cannot store alarms any more; the boxes keep them. Make room at once."}},
+    {"ledger-disk-80",
+     {"Datenträger der Zentrale zu 80 % voll", "Platz schaffen oder Aufbewahrung verkürzen."},
+     {"Disk of the centre 80 % full", "Make room, or shorten the retention."}},
+    {"outlet-stalled",
+     {"Ausgang nicht erreichbar",
+      "Das Zielsystem (EBÜS) nimmt nichts an. Dienst und Netz prüfen. Alarme sind gespeichert und "
+      "folgen, sobald es wieder erreichbar ist."},
+     {"Outlet unreachable",
+      "The receiving system (EBÜS) takes nothing. Check service and network. Alarms are stored and "
+      "follow once it can be reached."}},
+    {"outlet-parked",
+     {"Alarm zurückgestellt",
+      "Das Zielsystem (EBÜS) hat den Alarm wiederholt vorläufig abgelehnt. Ursache beheben, dann "
+      "'alarmwire outlet retry'."},
+     {"Alarm parked",
+      "The receiving system (EBÜS) put the alarm off again and again. Mend the cause, then "
+      "'alarmwire outlet retry'."}},
+    {"outlet-refused",
+     {"Alarm vom Zielsystem abgelehnt",
+      "Das Zielsystem (EBÜS) hat den Alarm endgültig abgelehnt. In der Zentrale ist er "
+      "gespeichert: 'alarmwire alarm show'. Adresse der Quelle in EBÜS prüfen."},
+     {"Alarm refused by the receiving system",
+      "The receiving system (EBÜS) refused the alarm for good. The centre has it: 'alarmwire alarm "
+      "show'. Check the address of the source in EBÜS."}},
+    {"records-missing",
+     {"Alarme fehlen",
+      "Eine Reihe von Meldungen der Box ist nicht mehr vorhanden (Lücke). Bei den Geräten "
+      "nachsehen, was sie in der Zeit gemeldet haben."},
+     {"Alarms missing",
+      "A range of the box's messages is gone (a hole). Look at the devices for what they reported "
+      "then."}},
+    {"record-conflict",
+     {"Widersprüchliche Meldung",
+      "Eine Meldung kam unter derselben Nummer mit anderem Inhalt. Nichts wurde überschrieben. "
+      "Prüfen, ob der Speicher der Box zurückgesetzt oder kopiert wurde."},
+     {"Conflicting message",
+      "A message came under the same number with other content. Nothing was overwritten. Check "
+      "whether the box's storage was restored or copied."}},
+    {"record-never",
+     {"Meldung nicht annehmbar",
+      "Die Zentrale kann eine Meldung der Box nie annehmen; sie ist als fehlend vermerkt. Beim "
+      "Gerät nachsehen."},
+     {"Message not acceptable",
+      "The centre can never take one message of the box; it is noted as missing. Look at the "
+      "device."}},
+    {"box-cloned",
+     {"Box doppelt vorhanden",
+      "Zwei Boxen melden sich mit derselben Kennung. Eine davon vom Netz nehmen und neu "
+      "einrichten."},
+     {"Box exists twice",
+      "Two boxes report under one identity. Take one off the network and set it up anew."}},
+    {"clock-jump",
+     {"Uhr gesprungen",
+      "Die Uhr der Box oder der Zentrale ist gesprungen; Zeitangaben um diese Zeit mit Vorsicht "
+      "lesen. Zeitserver prüfen."},
+     {"Clock jumped",
+      "The clock of the box or the centre jumped; read times around it with care. Check the time "
+      "server."}},
+};
+
+constexpr FaultWords general_de{"Störung",
+                                "Näheres steht im Grund. Hilfe: Betriebshandbuch (runbook)."};
+constexpr FaultWords general_en{"Fault", "See the reason. Help: the runbook."};
+
+}  // namespace
+
+FaultWords fault_words(std::string_view code, sites::Language language) {
+  const bool german = language == sites::Language::de;
+  const auto* const row = std::find_if(std::begin(rows), std::end(rows),
+                                       [code](const Row& r) { return r.code == code; });
+  if (row == std::end(rows)) return german ? general_de : general_en;
+  return german ? row->de : row->en;
+}
+
+std::vector<std::string_view> known_fault_codes() {
+  std::vector<std::string_view> codes;
+  for (const Row& row : rows) codes.push_back(row.code);
+  return codes;
+}
+
+}  // namespace alarmwire::outlets

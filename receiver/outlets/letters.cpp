@@ -1,0 +1,148 @@
+#include "receiver/outlets/letters.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "receiver/outlets/fault_mail.hpp"
+#include "receiver/outlets/line_ends.hpp"
+#include "receiver/sites/address.hpp"
+
+namespace alarmwire::outlets {
+namespace {
+
+// A device's mail: composed head first, then the ledger's pieces through LineEnds.
+class MailReader {
+ public:
+  using Head = std::function<std::string(std::string_view)>;
+
+  MailReader(const ledger::Ledger& ledger, ledger::Position position, Head compose)
+      : ledger_(ledger), position_(position), compose_(std::move(compose)) {}
+
+  Result<bool> next(std::string& piece) {
+    if (ended_) return false;
+    if (offset_ == 0) return head(piece);
+    const Result<std::string> raw = ledger_.body(position_, offset_, body_piece_bytes);
+    if (!raw) return raw.error();
+    offset_ += raw->size();
+    line_ends_.feed(*raw, piece);
+    if (raw->empty()) end(piece);
+    return true;
+  }
+
+ private:
+  // Most headers stand in the first piece; more is read only where that is not so.
+  Result<bool> head(std::string& piece) {
+    std::string text;
+    while (offset_ < header_block_bytes_max) {
+      const Result<std::string> raw = ledger_.body(position_, offset_, body_piece_bytes);
+      if (!raw) return raw.error();
+      offset_ += raw->size();
+      line_ends_.feed(*raw, text);
+      if (raw->empty()) {
+        end(text);
+        break;
+      }
+      if (text.find("\r\n\r\n") != std::string::npos) break;
+    }
+    piece += compose_(text);
+    return true;
+  }
+
+  void end(std::string& out) {
+    line_ends_.finish(out);
+    ended_ = true;
+  }
+
+  const ledger::Ledger& ledger_;
+  ledger::Position position_;
+  Head compose_;
+  LineEnds line_ends_;
+  std::uint64_t offset_ = 0;
+  bool ended_ = false;
+};
+
+bool is_test(const Envelope& envelope) {
+  return std::any_of(
+      envelope.recipients.begin(), envelope.recipients.end(), [](const std::string& recipient) {
+        return sites::to_lower(recipient.substr(0, recipient.find('@'))) == test_local_part;
+      });
+}
+
+bool is_late(const ledger::Record& record, const SmtpConfig& config, WallTimeUs now_us) {
+  const WallTimeUs accepted_us = record.header.accepted_us + record.clock_offset_us;
+  return now_us - accepted_us > config.late_after.count() * 1000;
+}
+
+void address_mail(Prepared& prepared, const sites::Sites& sites, const SmtpConfig& config,
+                  Marks& marks) {
+  const sites::Route route = sites.route(prepared.record.box, prepared.envelope.reverse_path,
+                                         prepared.envelope.recipients);
+  prepared.letter.from = route.sender;
+  prepared.letter.to = route.recipients;
+  marks.test = is_test(prepared.envelope);
+  if (marks.test) {
+    prepared.letter.to = {config.test_address};
+  } else {
+    marks.unassigned = route.unassigned;
+  }
+}
+
+std::function<Pieces()> open_mail(const ledger::Ledger& ledger, const Prepared& prepared,
+                                  const SmtpConfig& config, sites::Language language,
+                                  const Marks& marks) {
+  auto compose = [record = prepared.record, envelope = prepared.envelope, host = config.ehlo_name,
+                  in_subject = config.marks, language, marks](std::string_view head) {
+    return compose_head(Trace{host, &record, &envelope}, marks, in_subject, language, head);
+  };
+  return [&ledger, position = prepared.record.position, compose = std::move(compose)]() -> Pieces {
+    auto reader = std::make_shared<MailReader>(ledger, position, compose);
+    return [reader](std::string& piece) { return reader->next(piece); };
+  };
+}
+
+}  // namespace
+
+std::function<Pieces()> open_text(std::string text) {
+  return [text = std::move(text)]() -> Pieces {
+    auto rest = std::make_shared<std::string>(text);
+    return [rest](std::string& piece) -> Result<bool> {
+      piece += *rest;
+      rest->clear();
+      return !piece.empty();
+    };
+  };
+}
+
+Preparation prepare_letter(const ledger::Ledger& ledger, const sites::Sites& sites,
+                           const SmtpConfig& config, const Job& job, WallTimeUs now_us) {
+  Prepared prepared;
+  Result<ledger::Record> record = ledger.at(job.position);
+  if (!record && record.error().is(Errc::not_found)) return NotToSend{"no longer in the ledger"};
+  if (!record) return record.error();
+  prepared.record = std::move(*record);
+  if (prepared.record.handed_over_before) return NotToSend{"handed over in an earlier life"};
+  // An envelope that cannot be read must not keep the alarm back: it goes to the unassigned source.
+  Result<Envelope> envelope = decode_envelope(prepared.record.header.envelope);
+  if (envelope) prepared.envelope = std::move(*envelope);
+
+  Marks marks;
+  marks.late = is_late(prepared.record, config, now_us);
+  marks.repeat = job.maybe_repeat;
+  const sites::Language language = sites.language(prepared.record.box, config.language);
+  prepared.letter.size_bytes = prepared.record.header.size;
+  if (prepared.envelope.kind == RecordKind::mail) {
+    address_mail(prepared, sites, config, marks);
+    if (prepared.letter.to.front().empty())
+      return NotToSend{"a test, and no test_address is configured"};
+    prepared.letter.open = open_mail(ledger, prepared, config, language, marks);
+    return prepared;
+  }
+  const sites::Box box = sites.box(prepared.record.box);
+  prepared.letter.from = box.fault_address;
+  prepared.letter.to = {box.fault_address};
+  prepared.letter.open = open_text(fault_mail(
+      Trace{config.ehlo_name, &prepared.record, &prepared.envelope}, marks, box, language));
+  return prepared;
+}
+
+}  // namespace alarmwire::outlets
