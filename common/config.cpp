@@ -191,16 +191,17 @@ std::vector<std::string> Table::strings(std::string_view key, std::vector<std::s
   return texts;
 }
 
-std::vector<std::int64_t> Table::integers(std::string_view key,
-                                          std::vector<std::int64_t> otherwise, std::int64_t least,
-                                          std::int64_t most) {
-  const Value* const found = node_->find(key, Value::Kind::array, "a list of whole numbers: [1, 2]");
+std::vector<std::int64_t> Table::integers(std::string_view key, std::vector<std::int64_t> otherwise,
+                                          std::int64_t least, std::int64_t most) {
+  const Value* const found =
+      node_->find(key, Value::Kind::array, "a list of whole numbers: [1, 2]");
   if (found == nullptr) return otherwise;
   std::vector<std::int64_t> numbers;
   for (const Value& item : found->items) {
     if (item.kind != Value::Kind::integer || item.number < least || item.number > most) {
-      node_->complain(item.place, key, "must hold whole numbers from " + std::to_string(least) +
-                                           " to " + std::to_string(most));
+      node_->complain(
+          item.place, key,
+          "must hold whole numbers from " + std::to_string(least) + " to " + std::to_string(most));
       return otherwise;
     }
     numbers.push_back(item.number);

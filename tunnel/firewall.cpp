@@ -1,0 +1,79 @@
+#include "tunnel/firewall.hpp"
+
+#include "tunnel/process.hpp"
+
+namespace alarmwire::tunnel::firewall {
+namespace {
+
+constexpr const char* nft_path = "/usr/sbin/nft";
+
+std::string port_rules(const Rules& rules) {
+  if (rules.allow_tcp_ports.empty()) return {};
+  std::string ports;
+  for (const std::uint16_t port : rules.allow_tcp_ports) {
+    if (!ports.empty()) ports += ", ";
+    ports += std::to_string(port);
+  }
+  return "    ip6 daddr " + rules.own_address.to_string() + " tcp dport { " + ports +
+         " } ct state new accept\n";
+}
+
+}  // namespace
+
+std::string table_name(const std::string& interface) {
+  return "alarmwire_" + interface;
+}
+
+std::string removal(const std::string& interface) {
+  // Declaring it first makes the deletion succeed whether it was there or not.
+  const std::string table = "table inet " + table_name(interface);
+  return table + " {}\ndelete " + table + "\n";
+}
+
+std::string ruleset(const Rules& rules) {
+  const std::string prefix = rules.prefix.to_string();
+  const std::string own = rules.own_address.to_string();
+  const std::string link = "\"" + rules.interface + "\"";
+  std::string text = removal(rules.interface);
+  text += "table inet " + table_name(rules.interface) + " {\n";
+  text += "  chain from_tunnel {\n";
+  text += "    ip6 saddr != " + prefix + " counter drop\n";
+  text += "    ct state established,related accept\n";
+  text += "    ct state invalid counter drop\n";
+  text += port_rules(rules);
+  // Errors make path MTU and refused ports known; a few pings serve people who search a fault.
+  text +=
+      "    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded,"
+      " parameter-problem } accept\n";
+  text += "    icmpv6 type echo-request limit rate 20/second accept\n";
+  text += "    counter drop\n  }\n";
+  text += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
+  text += "    iifname " + link + " jump from_tunnel\n";
+  text += "    iifname " + link + " accept\n";
+  text += "    iifname \"lo\" ip6 saddr " + own + " accept\n";
+  text += "    ip6 daddr " + prefix + " counter drop\n";
+  text += "    ip6 saddr " + prefix + " counter drop\n  }\n";
+  text += "  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
+  text += "    iifname " + link + " counter drop\n";
+  text += "    oifname " + link + " counter drop\n";
+  text += "    ip6 daddr " + prefix + " counter drop\n";
+  text += "    ip6 saddr " + prefix + " counter drop\n  }\n";
+  text += "  chain output {\n    type filter hook output priority filter; policy accept;\n";
+  text += "    oifname " + link + " ip6 saddr " + own + " ip6 daddr " + prefix + " accept\n";
+  text += "    oifname " + link + " counter drop\n";
+  text += "    oifname \"lo\" accept\n";
+  text += "    ip6 daddr " + prefix + " counter drop\n";
+  text += "    ip6 saddr " + prefix + " counter drop\n  }\n}\n";
+  return text;
+}
+
+Status apply(const std::string& text) {
+  const Result<process::Outcome> outcome =
+      process::run({nft_path, "-f", "-"}, text, std::chrono::milliseconds(nft_wait_ms));
+  if (!outcome) return outcome.error();
+  if (outcome->exit_code == 0) return {};
+  const bool is_denied = outcome->output.find("not permitted") != std::string::npos;
+  return Failure(is_denied ? Errc::denied : Errc::io, "nft said: " + outcome->output);
+}
+
+}  // namespace alarmwire::tunnel::firewall

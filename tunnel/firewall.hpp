@@ -1,0 +1,33 @@
+// The tunnel's own nft table: who may come in through the tunnel, and that nothing of the link
+// leaves or enters beside it, nor is forwarded.
+//
+// The text is made by a pure function and handed to `nft -f -` (the nftables package) as one
+// transaction: the old table stands until the new one does. Thread-safety: functions without
+// state; apply and remove block for some milliseconds (limit `nft_wait_ms`).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/error.hpp"
+#include "tunnel/address.hpp"
+
+namespace alarmwire::tunnel::firewall {
+
+inline constexpr int nft_wait_ms = 5000;
+
+struct Rules {
+  std::string interface;  // is_valid_interface_name
+  Prefix prefix;
+  Ipv6 own_address;
+  // New TCP connections from the tunnel: the link port at the centre, none at a box.
+  std::vector<std::uint16_t> allow_tcp_ports;
+};
+
+std::string table_name(const std::string& interface);  // "alarmwire_wgedge"
+std::string ruleset(const Rules& rules);               // replaces the table in one transaction
+std::string removal(const std::string& interface);     // no error if it is not there
+Status apply(const std::string& text);  // Errc::denied, Errc::unsupported (no nft), Errc::io
+
+}  // namespace alarmwire::tunnel::firewall
