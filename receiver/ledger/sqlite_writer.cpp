@@ -10,9 +10,6 @@
 namespace alarmwire::ledger {
 namespace {
 
-constexpr std::size_t wal_bytes_per_write = 16 * 1024;  // pages of tables and indices it touches
-constexpr std::size_t wal_bytes_per_chore = 256 * 1024;
-
 enum class Trouble : std::uint8_t {
   full,     // no room: this write fails, later ones may not
   passing,  // someone else holds the file's lock: try again later
@@ -21,12 +18,12 @@ enum class Trouble : std::uint8_t {
 };
 
 Trouble trouble_of(const Failure& failure) {
-  constexpr int busy = 5, locked = 6, too_big = 18, constraint = 19,
+  constexpr int locked = 6, too_big = 18, constraint = 19,
                 mismatch = 20;  // sqlite.org/rescode.html
   if (sqlite::is_full(failure)) return Trouble::full;
+  if (sqlite::is_busy(failure)) return Trouble::passing;
   if (failure.code.category() != sqlite::sqlite_category()) return Trouble::fatal;
   switch (failure.code.value() & 0xff) {
-    case busy:
     case locked:
       return Trouble::passing;
     case too_big:
@@ -62,6 +59,7 @@ double file_system_used_ratio(const std::string& directory) {
 Writer::Writer(const Config& config, std::unique_ptr<Book> book, Observer& observer)
     : config_(config), observer_(observer), id_(book->id()), book_(std::move(book)) {
   snapshot_.ledger_id = id_;
+  book_->connection().database().count_wal_frames(&wal_frames_);
   publish();
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "ledger-writer");
@@ -189,7 +187,6 @@ void Writer::commit_alone(Group group, std::size_t next) {
 Status Writer::attempt(std::span<std::unique_ptr<Write>> writes) {
   const auto work = [&]() -> Status {
     for (const std::unique_ptr<Write>& write : writes) {
-      wal_bytes_ += write->bytes + wal_bytes_per_write;
       Status applied = write->apply(*book_);
       if (applied.has_error()) return applied;
     }
@@ -269,6 +266,7 @@ void Writer::die(const Failure& failure) {
     const std::lock_guard lock(mutex_);
     dead_ = true;
   }
+  book_->connection().database().keep_wal_on_close();
   log::write(LEDGER_FATAL, {{"reason", failure.diagnostics}});
   observer_.on_fatal(failure);
 }
@@ -284,17 +282,18 @@ void Writer::chores() {
   if (now >= next_tick_) tick();
   chores_left_ = false;
   if (now < chores_after_) return;
-  if (wal_bytes_ >= wal_forced_bytes || (idle && wal_bytes_ >= wal_idle_bytes)) checkpoint();
+  if (wal_frames_ < checkpointed_frames_) checkpointed_frames_ = 0;  // the log began anew
+  const std::int64_t grown = wal_frames_ - checkpointed_frames_;
+  if (grown >= wal_forced_frames || (idle && grown >= wal_idle_frames)) checkpoint();
   if (idle || groups_since_chore_ >= groups_between_chores) slice();
 }
 
 void Writer::tick() {
   const SteadyTime now = steady_now();
   next_tick_ = now + tick_interval;
-  watch_disk();
   const Result<std::uint64_t> used = book_->used_bytes();
   if (used.has_value()) used_bytes_ = *used;
-  publish();
+  watch_disk();
   if (now < next_sweep_) return;
   next_sweep_ = now + sweep_interval;
   const auto sweep = [this]() -> Status {
@@ -311,7 +310,6 @@ void Writer::slice() {
     const std::lock_guard lock(mutex_);
     retention = !retention_.empty();
   }
-  wal_bytes_ += wal_bytes_per_chore;
   if (retention) {
     retention_slice();
   } else if (book_->has_dropped_bodies()) {
@@ -326,8 +324,6 @@ void Writer::slice() {
       return {};
     };
     chores_left_ = survive(transact(work), "giving free pages back") && vacuum_wanted_;
-  } else {
-    wal_bytes_ -= wal_bytes_per_chore;
   }
 }
 
@@ -358,7 +354,7 @@ void Writer::retention_slice() {
 // PASSIVE: never waits for a reader. What a reader still needs is copied the next time.
 void Writer::checkpoint() {
   const Status done = book_->connection().run("PRAGMA wal_checkpoint(PASSIVE)");
-  if (survive(done, "checkpoint")) wal_bytes_ = 0;
+  if (survive(done, "checkpoint")) checkpointed_frames_ = wal_frames_;
 }
 
 bool Writer::survive(const Status& status, const char* doing) {
@@ -376,6 +372,7 @@ bool Writer::survive(const Status& status, const char* doing) {
 void Writer::watch_disk() {
   disk_used_ratio_ = config_.disk_used_ratio ? config_.disk_used_ratio()
                                              : file_system_used_ratio(config_.directory);
+  publish();
   const DiskWatch::Change change = disk_watch_.update(disk_used_ratio_);
   if (change == DiskWatch::Change::none) return;
   const bool filled = change == DiskWatch::Change::filled;

@@ -24,9 +24,9 @@
 namespace alarmwire::ledger {
 
 inline constexpr std::size_t retention_jobs_max = 4;
-inline constexpr std::size_t wal_idle_bytes = 1024 * 1024;         // then checkpoint when idle
-inline constexpr std::size_t wal_forced_bytes = 16 * 1024 * 1024;  // then checkpoint anyway
-inline constexpr std::size_t groups_between_chores = 8;            // under load
+inline constexpr std::int64_t wal_idle_frames = 256;     // 1 MiB: then checkpoint when idle
+inline constexpr std::int64_t wal_forced_frames = 4096;  // 16 MiB: then checkpoint anyway
+inline constexpr std::size_t groups_between_chores = 8;  // under load
 inline constexpr std::chrono::milliseconds tick_interval{1000};
 inline constexpr std::chrono::seconds sweep_interval{600};
 inline constexpr std::chrono::seconds chore_pause{5};  // after a chore found no room
@@ -86,9 +86,10 @@ class Writer {
   bool dead_ = false;                // guarded by mutex_
 
   // The writer thread's own:
-  std::unique_ptr<Book> book_;
   DiskWatch disk_watch_;
-  std::size_t wal_bytes_ = 0;  // written since the last checkpoint, estimated
+  std::int64_t wal_frames_ = 0;  // outlives book_: it is counted into
+  std::int64_t checkpointed_frames_ = 0;
+  std::unique_ptr<Book> book_;
   std::size_t groups_since_chore_ = 0;
   std::uint64_t commits_ = 0;
   bool chores_left_ = false;
