@@ -131,7 +131,8 @@ using BoxAction =
 class BoxSession {
  public:
   // `ranges`: as the spool gives them, epochs oldest first, the last one current. The first action
-  // is the Hello.
+  // is the Hello. Of more than hello_ranges_max ranges, those that wait for nothing are left out
+  // first, then the newest but the current epoch's: they go with the next stream.
   BoxSession(BoxConfig config, std::vector<HeldRange> ranges, std::string last_ledger_id, Now now);
   ~BoxSession();
   BoxSession(const BoxSession&) = delete;

@@ -47,7 +47,7 @@ struct CentreConfig {
 // staged chunk by chunk, so that they may be larger than the credit and resume in mid-record.
 inline constexpr std::uint64_t assemble_bytes_max = 256 * 1024;
 inline constexpr std::size_t receipts_waiting_max = 1024;  // beyond that the oldest are dropped
-inline constexpr std::size_t hello_ranges_max = 4096;
+inline constexpr std::size_t hello_ranges_max = 1024;
 
 // What the ledger knows of the box, asked for once per stream, after the Hello.
 struct CentreState {
@@ -192,10 +192,10 @@ class CentreSession {
   void on_write_ready(Now now);  // the last Write is done
   void on_timer(Now now);
 
-  void receipt(Receipt receipt);  // informational; dropped when the box does not read
+  void receipt(Receipt receipt, Now now);  // informational; dropped when the box does not read
   // The centre stops: tells the box to come back after `retry_after`. Records in flight are still
   // settled; the box closes. The driver closes by itself if the box does not.
-  void drain(std::chrono::milliseconds retry_after, const std::string& reason);
+  void drain(std::chrono::milliseconds retry_after, const std::string& reason, Now now);
   void fence();                                           // a newer stream of this box is there
   void close(CloseCode code, const std::string& reason);  // ends it at once
 
