@@ -55,6 +55,19 @@ struct Peer {
   std::string device_address;
 };
 
+// A mail between MAIL and its reply.
+struct OpenMail {
+  Envelope envelope;
+  std::optional<std::uint64_t> declared_size;
+  std::uint64_t bytes = 0;
+  std::size_t recipients_bytes = 0;
+  bool handed_on = false;  // append() was called
+  bool recipient_tried = false;
+  bool too_large = false;
+  bool reported = false;  // lost() was called
+  std::string trouble;    // the first thing that was refused
+};
+
 class Session {
  public:
   // The greeting is in the output at once. `host` must outlive the session.
@@ -78,17 +91,6 @@ class Session {
   QuirkSet quirks() const { return quirks_; }
 
  private:
-  struct Mail {
-    Envelope envelope;
-    std::optional<std::uint64_t> declared_size;
-    std::uint64_t bytes = 0;
-    std::size_t recipients_bytes = 0;
-    bool handed_on = false;  // append() was called
-    bool recipient_tried = false;
-    bool too_large = false;
-    bool reported = false;  // lost() was called
-    std::string trouble;    // the first thing that was refused
-  };
   enum class Awaited : std::uint8_t { nothing, appended, last_appended, outcome };
 
   std::size_t consume_command(std::string_view input, SteadyTime now);
@@ -116,7 +118,7 @@ class Session {
   std::string line_;  // the part of a command line that has come so far
   std::string output_;
   std::string chunk_;  // body bytes not yet handed on
-  std::optional<Mail> mail_;
+  std::optional<OpenMail> mail_;
   DataScanner scanner_;
   SteadyTime started_;
   SteadyTime last_heard_;

@@ -1,4 +1,5 @@
 // The driver on real sockets: what only a connection can show.
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -310,6 +311,26 @@ TEST_F(DoorTest, AFloodOfOneDeviceDoesNotStopAnother) {
   for (int i = 0; i < 100; ++i) flood.push_back(std::make_unique<Client>(port()));
   EXPECT_TRUE(eventually([this] { return door->snapshot().refused_sessions == 95; }));
   EXPECT_EQ(snapshot().sessions, 5u);
+}
+
+// The heap only: what the kernel holds for a socket comes on top and is not ours to choose.
+TEST_F(DoorTest, AnIdleSessionHoldsFewKibibytes) {
+  constexpr std::size_t sessions = 200;
+  config.limits.sessions_per_device = sessions + 1;
+  open();
+  std::vector<std::unique_ptr<Client>> clients;
+  clients.push_back(std::make_unique<Client>(port()));
+  accept_mail(*clients[0], std::string(100'000, 'x') + "\r\n");
+  const std::size_t before = mallinfo2().uordblks;
+  while (clients.size() <= sessions) {
+    clients.push_back(std::make_unique<Client>(port()));
+    clients.back()->reply();
+    accept_mail(*clients.back(), std::string(100'000, 'x') + "\r\n");
+    on_loop([this] { intake.mails.clear(); });
+  }
+  const std::size_t each = (mallinfo2().uordblks - before) / sessions;
+  RecordProperty("bytes_per_session", std::to_string(each));
+  EXPECT_LT(each, 16u * 1024);
 }
 
 }  // namespace
