@@ -100,10 +100,6 @@ std::string edit_header(std::string_view head, const std::string& mark) {
   return out;
 }
 
-bool has_header_end(std::string_view head) {
-  return head.substr(0, 2) == "\r\n" || head.find("\r\n\r\n") != std::string_view::npos;
-}
-
 }  // namespace
 
 std::string trace_header(const Trace& trace, const Marks& marks) {
@@ -159,10 +155,8 @@ std::string compose_head(const Trace& trace, const Marks& marks, const SubjectMa
     if (!mark.empty()) out += "Subject: " + mark + "\r\n";
     out += "\r\n";
     out += head;
-  } else if (has_header_end(head)) {
-    out += edit_header(head, mark);
   } else {
-    out += head;  // no end in sight: better untouched than half edited
+    out += edit_header(head, mark);
   }
   return out;
 }

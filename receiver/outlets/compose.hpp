@@ -17,7 +17,7 @@
 
 namespace alarmwire::outlets {
 
-// The part of a mail that is searched for its header block; a block that is longer stays unmarked.
+// The part of a mail that is searched for its header block. Beyond it nothing is marked.
 inline constexpr std::size_t header_block_bytes_max = 256 * 1024;
 
 // What is to be said about a mail. Always in X-Alarmwire-Mark; in the subject where SubjectMarks

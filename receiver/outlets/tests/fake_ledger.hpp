@@ -1,5 +1,6 @@
-// A ledger in memory for this room's tests: hand-over rows, stage marks and bodies as the port says;
-// callbacks run at once, on the caller's thread. What outlets never call answers Errc::unsupported.
+// A ledger in memory for this room's tests: hand-over rows, stage marks and bodies as the port
+// says; callbacks run at once, on the caller's thread. What outlets never call answers
+// Errc::unsupported.
 #pragma once
 
 #include <map>

@@ -141,15 +141,14 @@ class ScriptedServer::Wire {
 
   bool write(const std::string& text) {
     if (ssl_ != nullptr) return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) > 0;
-    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(text.size());
+    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
   }
 
  private:
   bool fill() {
     char piece[16384];
-    const ssize_t got = ssl_ != nullptr ? SSL_read(ssl_, piece, sizeof piece)
-                                        : ::recv(fd_, piece, sizeof piece, 0);
+    const ssize_t got =
+        ssl_ != nullptr ? SSL_read(ssl_, piece, sizeof piece) : ::recv(fd_, piece, sizeof piece, 0);
     ERR_clear_error();
     if (got <= 0) return false;
     buffer_.append(piece, static_cast<std::size_t>(got));

@@ -1,0 +1,538 @@
+// The outlet against a real server on loopback, that fails each step in turn.
+#include "receiver/outlets/smtp_outlet.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "receiver/outlets/tests/fake_ledger.hpp"
+#include "receiver/outlets/tests/scripted_server.hpp"
+
+namespace alarmwire::outlets {
+namespace {
+
+using namespace std::chrono_literals;
+using ledger::HandOverState;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Event = ScriptedServer::Event;
+
+class Faults : public OutletObserver {
+ public:
+  void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
+                const std::string& reason, bool over) override {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(box + " " + code + (over ? " over" : "") + " | " + subject + " | " + reason);
+    if (then_) then_(box, code, subject, reason, over);
+  }
+  std::vector<std::string> lines() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+  std::function<void(const BoxId&, const std::string&, const std::string&, const std::string&,
+                     bool)>
+      then_;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds most = 5s) {
+  for (const SteadyTime end = steady_now() + most; steady_now() < end;) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return holds();
+}
+
+Envelope mail_to(const std::vector<std::string>& recipients) {
+  Envelope envelope;
+  envelope.device = "cam1";
+  envelope.device_address = "192.168.1.20";
+  envelope.reverse_path = "cam1@site-a.internal";
+  envelope.recipients = recipients;
+  return envelope;
+}
+
+class SmtpOutletTest : public ::testing::Test {
+ protected:
+  SmtpOutletTest() {
+    config_.warm_every = 0ms;
+    config_.connections = 2;
+    config_.ehlo_name = "centre.internal";
+    limits_.later_first = 20ms;
+    limits_.later_most = 20ms;
+    limits_.stop_first = 20ms;
+    limits_.stop_most = 50ms;
+    limits_.stalled_after = 150ms;
+  }
+  ~SmtpOutletTest() override {
+    if (outlet_) outlet_->stop();
+  }
+
+  void serve(ScriptedServer::Rule rule = {},
+             ScriptedServer::Security security = ScriptedServer::Security::none) {
+    server_ = std::make_unique<ScriptedServer>(std::move(rule), security);
+    config_.port = server_->port();
+  }
+  void start() {
+    auto sites = std::make_shared<const sites::Sites>(sites_);
+    outlet_ = make_smtp_outlet(
+        config_, ledger_, [sites] { return sites; }, faults_, limits_);
+    outlet_->start();
+  }
+  ledger::Position add(const std::string& body = "Subject: Alarm\r\n\r\nText\r\n",
+                       const std::string& box = "site-a", Lane lane = Lane::live_alarm) {
+    const auto record = ledger_.add(box, lane, mail_to({"cam1@" + box + ".internal"}), body);
+    if (outlet_) outlet_->poke();
+    return record.position;
+  }
+  bool becomes(ledger::Position position, HandOverState state,
+               std::chrono::milliseconds most = 5s) {
+    return eventually([&] { return ledger_.hand_over(position).state == state; }, most);
+  }
+  // The rule: `reply` at `step`, the first `times` times.
+  static ScriptedServer::Rule fail(const std::string& step, const std::string& reply,
+                                   int times = 1'000'000) {
+    return [=](const Event& event) {
+      return event.step == step && event.count <= times ? reply : std::string();
+    };
+  }
+
+  SmtpConfig config_;
+  OrderLimits limits_;
+  FakeLedger ledger_;
+  sites::Sites sites_;
+  Faults faults_;
+  std::unique_ptr<ScriptedServer> server_;
+  std::unique_ptr<Outlet> outlet_;
+};
+
+TEST_F(SmtpOutletTest, HandsOverAndNotesIt) {
+  serve();
+  start();
+  const auto position = add("Subject: Alarm\n\n.\n..dots\nbare\rend");
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  const auto mail = server_->mails().at(0);
+  EXPECT_EQ(mail.from, "cam1@site-a.internal");
+  EXPECT_THAT(mail.to, ElementsAre("cam1@site-a.internal"));
+  EXPECT_THAT(mail.body,
+              ::testing::EndsWith("Subject: Alarm\r\n\r\n.\r\n..dots\r\nbare\r\nend\r\n"));
+  EXPECT_THAT(mail.body, HasSubstr("X-Alarmwire-Box: site-a\r\n"));
+  EXPECT_THAT(ledger_.hand_over(position).text, HasSubstr("queued as 1234"));
+  const auto marks = ledger_.stages(ledger_.at(position)->header.id);
+  ASSERT_EQ(marks->size(), 1u);
+  EXPECT_EQ(marks->at(0).stage, ledger::Stage::handed_over);
+  EXPECT_EQ(marks->at(0).outlet, "ebues");
+  EXPECT_EQ(outlet_->status().taken, 1u);
+  EXPECT_EQ(outlet_->status().waiting, 0u);
+}
+
+TEST_F(SmtpOutletTest, WhatWaitedBeforeTheStartGoesInOrder) {
+  serve();
+  for (int i = 0; i < 1500; ++i) add("Subject: " + std::to_string(i) + "\r\n\r\n");
+  start();
+  ASSERT_TRUE(server_->wait_mails(1500, 20'000));
+  const auto mails = server_->mails();
+  for (int i = 0; i < 1500; ++i)
+    ASSERT_THAT(mails[static_cast<std::size_t>(i)].body,
+                HasSubstr("\r\nSubject: " + std::to_string(i) + "\r\n"));
+  ASSERT_TRUE(eventually([&] { return ledger_.count(HandOverState::taken) == 1500; }));
+  EXPECT_EQ(server_->connections(), 1) << "one connection, kept";
+  EXPECT_THAT(mails[0].body, HasSubstr("X-Alarmwire-Mark: repeat\r\n"));
+  EXPECT_THAT(mails[1000].body, ::testing::Not(HasSubstr("repeat")));
+}
+
+TEST_F(SmtpOutletTest, ASmuggledSecondMailIsText) {
+  serve();
+  start();
+  for (const std::string end : {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r\n", "\r\n.\r\r\n"})
+    add("Subject: x\r\n\r\na" + end +
+        "MAIL FROM:<x@y>\r\nRCPT TO:<cam1@site-b.internal>\r\nDATA\r\n");
+  ASSERT_TRUE(server_->wait_mails(6));
+  ASSERT_TRUE(eventually([&] { return ledger_.count(HandOverState::taken) == 6; }));
+  EXPECT_EQ(server_->mails().size(), 6u);
+  EXPECT_EQ(server_->count("MAIL"), 6);
+}
+
+TEST_F(SmtpOutletTest, LargeMailsFlowInPieces) {
+  serve();
+  start();
+  std::string body = "Subject: large\r\n\r\n";
+  while (body.size() < 25u * 1024 * 1024) body += std::string(76, 'x') + "\r\n.dot\r\n";
+  const auto position = add(body);
+  ASSERT_TRUE(becomes(position, HandOverState::taken, 30s));
+  EXPECT_THAT(server_->mails().at(0).body.size(), ::testing::Ge(body.size()));
+  EXPECT_TRUE(
+      server_->mails().at(0).body.substr(server_->mails().at(0).body.size() - body.size()) == body);
+  EXPECT_LE(ledger_.body_bytes_max_read(), 64u * 1024);
+}
+
+// Each step says no for now, once: the mail comes through, once.
+class EachStep : public SmtpOutletTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(EachStep, PutOffOnceComesThrough) {
+  serve(fail(GetParam(), "451 4.3.0 not now", 1));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  EXPECT_EQ(server_->mails().size(), 1u);
+}
+
+TEST_P(EachStep, ServiceClosingOnceComesThrough) {
+  serve(fail(GetParam(), "421 4.3.2 closing", 1));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  EXPECT_EQ(server_->mails().size(), 1u);
+}
+
+TEST_P(EachStep, HangingUpOnceComesThrough) {
+  serve(fail(GetParam(), ScriptedServer::hang_up, 1));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  EXPECT_EQ(server_->mails().size(), 1u);
+}
+
+TEST_P(EachStep, SilenceEndsByTheTimeLimit) {
+  config_.connect_timeout = 300ms;
+  config_.total_timeout = 300ms;
+  serve(fail(GetParam(), ScriptedServer::silence, 1));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EachStep,
+                         ::testing::Values("connect", "EHLO", "MAIL", "RCPT", "DATA", "dot"));
+
+class MailStep : public SmtpOutletTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(MailStep, RefusedForGoodIsReportedAndTheNextGoes) {
+  serve(fail(GetParam(), "550 5.7.1 unknown source", 1));
+  start();
+  const auto first = add();
+  const auto second = add();
+  ASSERT_TRUE(becomes(first, HandOverState::refused));
+  ASSERT_TRUE(becomes(second, HandOverState::taken));
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("site-a outlet-refused | ebues: "));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("550 5.7.1 unknown source"));
+  const auto marks = ledger_.stages(ledger_.at(first)->header.id);
+  ASSERT_EQ(marks->size(), 1u);
+  EXPECT_EQ(marks->at(0).stage, ledger::Stage::refused);
+}
+
+TEST_P(MailStep, PutOffForEverIsParkedAndComesBackByRetry) {
+  const std::string step = GetParam();
+  serve([step](const Event& event) {
+    return event.step == step && event.count <= 10 ? "451 4.3.0 not now" : "";
+  });
+  config_.connections = 1;
+  start();
+  const auto first = add();
+  ASSERT_TRUE(becomes(first, HandOverState::parked));
+  EXPECT_EQ(ledger_.hand_over(first).tries, 10u);
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("outlet-parked | ebues: "));
+  EXPECT_EQ(outlet_->status().parked, 1u);
+  EXPECT_EQ(outlet_->retry("site-b").value(), 0u);
+  EXPECT_EQ(outlet_->retry("").value(), 1u);
+  ASSERT_TRUE(becomes(first, HandOverState::taken));
+  EXPECT_THAT(faults_.lines().back(), HasSubstr("outlet-parked over | ebues: "));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MailStep, ::testing::Values("MAIL", "RCPT", "DATA", "dot"));
+
+TEST_F(SmtpOutletTest, AnotherBoxIsNotHeldByOneThatIsPutOff) {
+  limits_.later_first = 10s;
+  limits_.later_most = 10s;
+  serve([](const Event& event) {
+    return event.step == "RCPT" && event.line.find("site-a") != std::string::npos ? "451 full" : "";
+  });
+  start();
+  const auto held = add();
+  const auto free = add("Subject: b\r\n\r\n", "site-b");
+  ASSERT_TRUE(becomes(free, HandOverState::taken));
+  EXPECT_EQ(ledger_.hand_over(held).state, HandOverState::waiting);
+}
+
+TEST_F(SmtpOutletTest, TakenButNoAnswerIsSentAgainMarkedAsRepeat) {
+  serve(fail("dot", "!take and hang up", 1));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  ASSERT_EQ(server_->mails().size(), 2u);
+  EXPECT_THAT(server_->mails()[0].body, ::testing::Not(HasSubstr("X-Alarmwire-Mark")));
+  EXPECT_THAT(server_->mails()[1].body, HasSubstr("X-Alarmwire-Mark: repeat\r\n"));
+}
+
+TEST_F(SmtpOutletTest, AnIdleConnectionThatWasClosedIsNoFailure) {
+  config_.connections = 1;
+  limits_.stop_first = 10s;  // a counted failure would be noticed
+  serve();
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  for (int i = 0; i < 3; ++i) {
+    server_->drop_connections();
+    std::this_thread::sleep_for(20ms);
+    ASSERT_TRUE(becomes(add(), HandOverState::taken, 2s));
+  }
+  EXPECT_EQ(server_->connections(), 4);
+}
+
+TEST_F(SmtpOutletTest, A421OnAReusedConnectionIsNoFailure) {
+  config_.connections = 1;
+  limits_.stop_first = 10s;
+  serve([](const Event& event) {
+    return event.step == "MAIL" && event.count == 2 ? "421 idle too long" : "";
+  });
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  ASSERT_TRUE(becomes(add(), HandOverState::taken, 2s));
+}
+
+TEST_F(SmtpOutletTest, AnUnreachableServerIsReportedAndItsEnd) {
+  serve();
+  const std::uint16_t port = server_->port();
+  server_.reset();
+  start();
+  const auto position = add();
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("centre outlet-stalled | ebues | 127.0.0.1:"));
+  EXPECT_TRUE(outlet_->status().stopped);
+  EXPECT_NE(outlet_->status().oldest_waiting_us, 0);
+  server_ = std::make_unique<ScriptedServer>(ScriptedServer::Rule(), ScriptedServer::Security::none,
+                                             port);
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 2; }));
+  EXPECT_THAT(faults_.lines()[1], HasSubstr("centre outlet-stalled over"));
+  EXPECT_FALSE(outlet_->status().stopped);
+}
+
+TEST_F(SmtpOutletTest, ARefusedFaultMailDoesNotBreedAnother) {
+  serve(fail("RCPT", "550 no such source"));
+  faults_.then_ = [this](const BoxId& box, const std::string& code, const std::string& subject,
+                         const std::string& reason, bool over) {
+    Envelope envelope;
+    envelope.kind = over ? RecordKind::fault_end : RecordKind::fault;
+    envelope.fault_code = code;
+    envelope.fault_subject = subject;
+    envelope.fault_reason = reason;
+    ledger_.book_own(box, envelope, [](const auto&) {});
+  };
+  start();
+  add();
+  ASSERT_TRUE(becomes(1, HandOverState::refused));
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  outlet_->poke();
+  ASSERT_TRUE(becomes(2, HandOverState::refused));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(faults_.lines().size(), 1u);
+}
+
+TEST_F(SmtpOutletTest, FaultsGoAsTextMailsFromTheBox) {
+  serve();
+  start();
+  Envelope envelope;
+  envelope.kind = RecordKind::fault;
+  envelope.fault_code = "tunnel-silent";
+  envelope.fault_reason = "nothing heard for 20 s";
+  ledger_.add("site-a", Lane::fault, envelope, "");
+  outlet_->poke();
+  ASSERT_TRUE(server_->wait_mails(1));
+  const auto mail = server_->mails()[0];
+  EXPECT_EQ(mail.from, "box@site-a.internal");
+  EXPECT_THAT(mail.to, ElementsAre("box@site-a.internal"));
+  EXPECT_THAT(mail.body, HasSubstr("Content-Type: text/plain; charset=UTF-8\r\n"));
+  EXPECT_THAT(mail.body, HasSubstr("nothing heard for 20 s"));
+}
+
+TEST_F(SmtpOutletTest, OneOfSeveralAddressesRefused) {
+  serve([](const Event& event) {
+    return event.step == "RCPT" && event.line.find("cam2") != std::string::npos ? "550 no" : "";
+  });
+  start();
+  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
+              "Subject: x\r\n\r\n");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(1, HandOverState::taken));
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("outlet-refused"));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("cam2@site-a.internal: 550 no"));
+  EXPECT_THAT(server_->mails().at(0).to, ElementsAre("cam1@site-a.internal"));
+}
+
+TEST_F(SmtpOutletTest, OneOfSeveralAddressesPutOffGetsItAlone) {
+  serve([](const Event& event) {
+    return event.step == "RCPT" && event.count == 2 ? "451 greylisted" : "";
+  });
+  start();
+  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
+              "Subject: x\r\n\r\n");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(1, HandOverState::taken));
+  ASSERT_EQ(server_->mails().size(), 2u);
+  EXPECT_THAT(server_->mails()[0].to, ElementsAre("cam1@site-a.internal"));
+  EXPECT_THAT(server_->mails()[1].to, ElementsAre("cam2@site-a.internal"));
+}
+
+TEST_F(SmtpOutletTest, ALedgerThatCannotBeReadSendsNoHalfMail) {
+  serve();
+  ledger_.fail_reads(2);
+  start();
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  EXPECT_EQ(server_->mails().size(), 1u);
+}
+
+TEST_F(SmtpOutletTest, NotesAreWrittenAgainWhenTheLedgerIsBusy) {
+  serve();
+  start();
+  ledger_.fail_writes(3);
+  const auto position = add();
+  ASSERT_TRUE(becomes(position, HandOverState::taken));
+  ASSERT_TRUE(
+      eventually([&] { return ledger_.stages(ledger_.at(position)->header.id)->size() == 1; }));
+  EXPECT_EQ(server_->mails().size(), 1u);
+}
+
+TEST_F(SmtpOutletTest, TestMailsGoOnlyToTheTestAddress) {
+  serve();
+  start();
+  EXPECT_FALSE(outlet_->test());
+  ledger_.add("site-a", Lane::routine, mail_to({"Alarmwire-Test@site-a.internal"}), "x");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(1, HandOverState::skipped));
+  outlet_->stop();
+  config_.test_address = "probe@ebues.internal";
+  start();
+  EXPECT_THAT(outlet_->test().value(), HasSubstr("250"));
+  ledger_.add("site-a", Lane::routine, mail_to({"alarmwire-test@site-a.internal"}), "x");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(2, HandOverState::taken));
+  for (const auto& mail : server_->mails())
+    EXPECT_THAT(mail.to, ElementsAre("probe@ebues.internal"));
+}
+
+TEST_F(SmtpOutletTest, StoppingFinishesTheMailInHandAndIsQuick) {
+  serve(fail("dot", ScriptedServer::silence));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(eventually([&] { return server_->count("dot") == 1; }));
+  const SteadyTime before = steady_now();
+  outlet_->stop();
+  EXPECT_LT(steady_now() - before, 4s);
+  EXPECT_EQ(ledger_.hand_over(position).state, HandOverState::waiting);
+}
+
+TEST_F(SmtpOutletTest, ManyBoxesAtOnceOverSeveralConnections) {
+  config_.connections = 4;
+  serve();
+  start();
+  for (int i = 0; i < 400; ++i) add("Subject: x\r\n\r\n", "box" + std::to_string(i % 50));
+  ASSERT_TRUE(eventually([&] { return ledger_.count(HandOverState::taken) == 400; }, 10s));
+  EXPECT_EQ(server_->mails().size(), 400u);
+}
+
+class SecureTest : public SmtpOutletTest {
+ protected:
+  void secure(ScriptedServer::Security security, Tls tls) {
+    serve({}, security);
+    config_.tls = tls;
+    config_.host = "localhost";
+    config_.ca_file = ::testing::TempDir() + "outlet_ca_" + std::to_string(server_->port());
+    std::ofstream(config_.ca_file) << server_->certificate().certificate_pem;
+  }
+};
+
+TEST_F(SecureTest, StartTls) {
+  secure(ScriptedServer::Security::starttls, Tls::starttls);
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  EXPECT_TRUE(server_->mails().at(0).secure);
+}
+
+TEST_F(SecureTest, Smtps) {
+  secure(ScriptedServer::Security::smtps, Tls::smtps);
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  EXPECT_TRUE(server_->mails().at(0).secure);
+}
+
+TEST_F(SecureTest, AStrangersCertificateIsNotTrusted) {
+  secure(ScriptedServer::Security::smtps, Tls::smtps);
+  config_.ca_file.clear();
+  start();
+  const auto position = add();
+  ASSERT_TRUE(eventually([&] { return outlet_->status().stopped; }));
+  EXPECT_THAT(outlet_->status().last_error, HasSubstr("certificate"));
+  EXPECT_EQ(ledger_.hand_over(position).state, HandOverState::waiting);
+}
+
+TEST_F(SecureTest, NoStartTlsMeansNoMail) {
+  serve();
+  config_.tls = Tls::starttls;
+  start();
+  const auto position = add();
+  ASSERT_TRUE(eventually([&] { return outlet_->status().stopped; }));
+  EXPECT_EQ(server_->count("MAIL"), 0);
+  EXPECT_EQ(ledger_.hand_over(position).state, HandOverState::waiting);
+}
+
+TEST_F(SmtpOutletTest, LogsIn) {
+  config_.username = "alarm";
+  config_.password = "secret";
+  serve();
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  EXPECT_EQ(server_->count("AUTH"), 1);
+}
+
+TEST_F(SmtpOutletTest, AWrongPasswordRefusesNoMail) {
+  config_.username = "alarm";
+  config_.password = "wrong";
+  serve(fail("AUTH", "535 5.7.8 wrong"));
+  start();
+  const auto position = add();
+  ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("outlet-stalled"));
+  EXPECT_THAT(faults_.lines()[0], HasSubstr("535"));
+  EXPECT_THAT(faults_.lines()[0], ::testing::Not(HasSubstr("wrong\n")));
+  EXPECT_EQ(ledger_.hand_over(position).state, HandOverState::waiting);
+}
+
+TEST_F(SmtpOutletTest, WarmConnectionsStandOpenBeforeTheFirstAlarm) {
+  config_.warm_every = 50ms;
+  config_.connections = 2;
+  serve();
+  start();
+  ASSERT_TRUE(eventually([&] { return server_->count("NOOP") >= 4; }));
+  EXPECT_EQ(server_->connections(), 2);
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  EXPECT_EQ(server_->connections(), 2);
+}
+
+// From poke() to the far side's answer, on an open connection.
+TEST_F(SmtpOutletTest, IsQuick) {
+  config_.connections = 1;
+  serve();
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::taken));
+  std::vector<double> took_ms;
+  for (int i = 0; i < 50; ++i) {
+    const SteadyTime before = steady_now();
+    const auto position = add();
+    while (ledger_.hand_over(position).state != HandOverState::taken) std::this_thread::yield();
+    took_ms.push_back(std::chrono::duration<double, std::milli>(steady_now() - before).count());
+  }
+  std::sort(took_ms.begin(), took_ms.end());
+  RecordProperty("median_us", static_cast<int>(took_ms[25] * 1000));
+  EXPECT_LT(took_ms[25], 50.0);
+}
+
+}  // namespace
+}  // namespace alarmwire::outlets
