@@ -156,4 +156,10 @@ std::shared_ptr<void> start_watchdog(boost::asio::io_context& context) {
   return watchdog;
 }
 
+log::Level parse_log_level(config::Table log) {
+  static constexpr std::array levels{log::Level::error, log::Level::warning, log::Level::info,
+                                     log::Level::debug};
+  return levels.at(log.choice("level", 2, {"error", "warning", "info", "debug"}));
+}
+
 }  // namespace alarmwire::daemon

@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "common/config.hpp"
 #include "common/error.hpp"
+#include "common/log.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -34,6 +36,9 @@ struct Arguments {
 // nothing left to do.
 Arguments parse_arguments(int argc, char** argv, std::string_view name,
                           std::string_view default_config_path);
+
+// `[log] level = "error|warning|info|debug"`, the same in every daemon's file.
+log::Level parse_log_level(config::Table log);
 
 // SIGTERM/SIGINT → on_stop once; SIGHUP → on_reload. SIGPIPE is ignored.
 class Signals {

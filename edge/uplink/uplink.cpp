@@ -87,7 +87,7 @@ void Uplink::post(std::uint64_t attempt, Call call) {
 
 void Uplink::connect() {
   if (stopped_) return;
-  status_.state = Status::State::connecting;
+  status_.state = LinkStatus::State::connecting;
   attempt_ = client_->connect();
 }
 
@@ -228,7 +228,7 @@ void Uplink::perform(link::box_action::Verify& action) {
 
 void Uplink::perform(link::box_action::Up& action) {
   delay_.reset();
-  status_.state = Status::State::up;
+  status_.state = LinkStatus::State::up;
   status_.since_us = wall_now_us();
   status_.session = action.session;
   status_.centre_software = action.software;
@@ -237,7 +237,7 @@ void Uplink::perform(link::box_action::Up& action) {
       log::write(UPLINK_LEDGER_ID,
                  {{"before", to_hex(ledger_id_)}, {"now", to_hex(action.ledger_id)}});
     ledger_id_ = action.ledger_id;
-    if (const alarmwire::Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
+    if (const Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
         saved.has_error())
       log::write(UPLINK_STATE_FILE, {{"reason", saved.error().diagnostics}});
   }
@@ -285,7 +285,7 @@ void Uplink::perform(link::box_action::Close& action) {
 }
 
 void Uplink::end_session(const std::string& reason, std::chrono::milliseconds retry_after) {
-  const bool was_up = status_.state == Status::State::up;
+  const bool was_up = status_.state == LinkStatus::State::up;
   attempt_ = 0;  // what gRPC still has to say of it is no news
   session_.reset();
   session_timer_.cancel();
@@ -299,7 +299,7 @@ void Uplink::end_session(const std::string& reason, std::chrono::milliseconds re
   } else {
     log::write(UPLINK_RETRY, {{"reason", reason}});
   }
-  status_.state = Status::State::connecting;
+  status_.state = LinkStatus::State::connecting;
   waiters_.on_link(false);
   if (was_up && callbacks_.on_link) callbacks_.on_link(false, reason);
   if (stopped_) return;
@@ -337,7 +337,7 @@ void Uplink::arm() {
 }
 
 bool Uplink::is_up() const {
-  return status_.state == Status::State::up;
+  return status_.state == LinkStatus::State::up;
 }
 
 void Uplink::wait_stored(const RecordKey& key, std::chrono::milliseconds ack_wait,
@@ -361,8 +361,8 @@ void Uplink::arm_waiters(SteadyTime deadline) {
   });
 }
 
-Status Uplink::status() const {
-  Status now_is = status_;
+LinkStatus Uplink::status() const {
+  LinkStatus now_is = status_;
   now_is.ledger_id = to_hex(ledger_id_);
   if (session_) {
     now_is.clock = session_->clock();

@@ -30,7 +30,7 @@ struct Config {
   std::string ledger_id_file;  // the ledger last spoken to, over a restart
 };
 
-struct Status {
+struct LinkStatus {
   enum class State : std::uint8_t { down, connecting, up };
   State state = State::down;
   WallTimeUs since_us = 0;
@@ -70,7 +70,7 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   // The path is back (a new handshake): connect at once.
   void hurry();
 
-  Status status() const;
+  LinkStatus status() const;
   std::vector<StageNote> stages_of(const AlarmId& id) const { return stages_.of(id); }
 
  private:
@@ -114,7 +114,7 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   link::ReconnectDelay delay_;
   StoredWaiters waiters_;
   StageBook stages_;
-  Status status_;
+  LinkStatus status_;
   std::string ledger_id_;
   std::uint64_t attempt_ = 0;  // the one under way; 0: none
   std::unique_ptr<link::BoxSession> session_;

@@ -5,30 +5,12 @@
 #include <utility>
 
 #include "common/base64.hpp"
+#include "common/control_request.hpp"
 #include "common/record_json.hpp"
 #include "common/text.hpp"
 
 namespace alarmwire::receiver {
 namespace {
-
-std::string text_of(const boost::json::object& request, std::string_view name) {
-  const boost::json::value* value = request.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::uint64_t number_of(const boost::json::object& request, std::string_view name,
-                        std::uint64_t otherwise) {
-  const boost::json::value* value = request.if_contains(name);
-  boost::system::error_code error;
-  const auto number = value != nullptr ? value->to_number<std::uint64_t>(error) : otherwise;
-  return error ? otherwise : number;
-}
-
-Result<AlarmId> id_of(const boost::json::object& request) {
-  const std::optional<AlarmId> id = AlarmId::parse(text_of(request, "id"));
-  if (!id) return Failure(Errc::invalid_argument, "id: not an alarm id");
-  return *id;
-}
 
 std::string_view name_of(ledger::Stage stage) {
   switch (stage) {
@@ -93,10 +75,10 @@ void AlarmCommands::on_stored(const ledger::Record& record) {
 
 Result<boost::json::value> AlarmCommands::alarms(const boost::json::object& request) const {
   ledger::ListFilter filter;
-  if (const std::string box = text_of(request, "box"); !box.empty()) filter.box = box;
-  filter.limit =
-      std::min<std::uint64_t>(number_of(request, "limit", filter.limit), listed_alarms_max);
-  filter.before = static_cast<ledger::Position>(number_of(request, "before", 0));
+  if (const std::string box = control::text_of(request, "box"); !box.empty()) filter.box = box;
+  filter.limit = std::min<std::uint64_t>(control::number_of(request, "limit", filter.limit),
+                                         listed_alarms_max);
+  filter.before = static_cast<ledger::Position>(control::number_of(request, "before", 0));
   const Result<std::vector<ledger::Record>> records = ledger_.list(filter);
   if (records.has_error()) return records.error();
   boost::json::array list;
@@ -105,7 +87,7 @@ Result<boost::json::value> AlarmCommands::alarms(const boost::json::object& requ
 }
 
 Result<boost::json::value> AlarmCommands::alarm(const boost::json::object& request) const {
-  const Result<AlarmId> id = id_of(request);
+  const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return id.error();
   const Result<ledger::Record> record = ledger_.find(*id);
   if (record.has_error()) return record.error();
@@ -118,18 +100,18 @@ Result<boost::json::value> AlarmCommands::alarm(const boost::json::object& reque
 }
 
 Result<boost::json::value> AlarmCommands::body(const boost::json::object& request) const {
-  const Result<AlarmId> id = id_of(request);
+  const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return id.error();
   const Result<ledger::Record> record = ledger_.find(*id);
   if (record.has_error()) return record.error();
-  const Result<std::string> piece =
-      ledger_.body(record->position, number_of(request, "offset", 0), body_piece_bytes_max);
+  const Result<std::string> piece = ledger_.body(
+      record->position, control::number_of(request, "offset", 0), body_piece_bytes_max);
   if (piece.has_error()) return piece.error();
   return boost::json::value{{"data_base64", to_base64(*piece)}, {"size", record->header.size}};
 }
 
 Result<boost::json::value> AlarmCommands::trace(const boost::json::object& request) const {
-  const Result<AlarmId> id = id_of(request);
+  const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return id.error();
   const Result<ledger::Record> record = ledger_.find(*id);
   if (record.has_error()) return record.error();

@@ -1,0 +1,54 @@
+#include "edge/daemon/config.hpp"
+
+#include <chrono>
+
+#include "common/daemon.hpp"
+
+namespace alarmwire::edge {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint64_t mib = 1024 * 1024;
+
+spool::Config parse_spool(config::Table table, const std::string& state_directory) {
+  spool::Config config;
+  config.directory = table.string("directory", state_directory + "/spool");
+  config.quota_bytes = table.size("quota", config.quota_bytes, 4 * mib, 1024 * 1024 * mib);
+  config.settled_ring = std::chrono::duration_cast<std::chrono::seconds>(
+      table.duration("settled_ring", config.settled_ring, 0ms, 24h * 365));
+  config.secure_delete = table.boolean("secure_delete", false);
+  return config;
+}
+
+}  // namespace
+
+AckWaits Config::ack_waits() const {
+  AckWaits waits;
+  for (const smtp::ListenerConfig& listener : smtp.listeners)
+    waits[listener.name] = listener.ack_wait;
+  return waits;
+}
+
+Result<Config> load_config(const std::string& path) {
+  Result<config::Reader> reader = config::load(path);
+  if (reader.has_error()) return reader.error();
+  config::Table root = reader->root();
+  Config config;
+  config::Table edge = root.table("edge");
+  config.state_directory = edge.string("state_directory", "/var/lib/alarmwire/edge");
+  config.control_socket = edge.string("control_socket", "/run/alarmwire/edge.sock");
+  config.control_group = edge.string("control_group", "");
+  config.log_level = daemon::parse_log_level(root.table("log"));
+  config.spool = parse_spool(root.table("spool"), config.state_directory);
+  config.smtp = smtp::parse_config(root);
+  config.lanes = LaneRules::parse(root);
+  config.devices = Devices::parse(root);
+  // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.
+  config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
+  if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
+  return config;
+}
+
+}  // namespace alarmwire::edge

@@ -1,0 +1,37 @@
+// The whole of edge.toml, as alarmwire-edge needs it. Each room parses its own tables.
+// Thread-safety: values; start-up and SIGHUP only.
+#pragma once
+
+#include <string>
+
+#include "common/config.hpp"
+#include "common/log.hpp"
+#include "edge/daemon/devices.hpp"
+#include "edge/daemon/intake.hpp"
+#include "edge/daemon/lane_rules.hpp"
+#include "edge/smtp/config.hpp"
+#include "edge/spool/spool.hpp"
+#include "tunnel/config.hpp"
+
+namespace alarmwire::edge {
+
+inline constexpr const char* default_config_path = "/etc/alarmwire/edge.toml";
+
+struct Config {
+  std::string state_directory;
+  std::string control_socket;
+  std::string control_group;
+  log::Level log_level = log::Level::info;
+  spool::Config spool;
+  smtp::Config smtp;
+  LaneRules lanes;
+  Devices devices;
+  tunnel::Settings tunnel;
+
+  AckWaits ack_waits() const;
+};
+
+// Every problem of the file is in the failure, one a line, each with file:line:col.
+Result<Config> load_config(const std::string& path);
+
+}  // namespace alarmwire::edge

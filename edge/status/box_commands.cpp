@@ -1,0 +1,120 @@
+#include "edge/status/box_commands.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <utility>
+
+#include "common/base64.hpp"
+#include "common/control_request.hpp"
+#include "common/record_json.hpp"
+#include "common/text.hpp"
+
+namespace alarmwire::status {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view name_of(spool::RowState state) {
+  switch (state) {
+    case spool::RowState::waiting:
+      return "waiting";
+    case spool::RowState::settled:
+      return "settled";
+    case spool::RowState::parked:
+      return "parked";
+  }
+  return "?";
+}
+
+json::object describe(const spool::ListedRecord& record) {
+  json::object object = to_json(record.header);
+  object["state"] = name_of(record.state);
+  if (record.state == spool::RowState::parked)
+    object["park_reason"] = scrub_utf8(record.park_reason);
+  return object;
+}
+
+json::array stages(const RecordHeader& header, const std::vector<uplink::StageNote>& notes) {
+  json::array list{
+      {{"stage", "accepted"}, {"time_us", header.accepted_us}, {"clock", "box"}},
+      {{"stage", "spooled"}, {"time_us", header.spooled_us}, {"clock", "box"}},
+  };
+  for (const uplink::StageNote& note : notes) {
+    json::object stage{{"stage", note.stage},
+                       {"time_us", note.time_us},
+                       {"clock", note.centre_clock ? "centre" : "box"}};
+    if (!note.outlet.empty()) stage["outlet"] = scrub_utf8(note.outlet);
+    if (!note.text.empty()) stage["text"] = scrub_utf8(note.text);
+    list.push_back(std::move(stage));
+  }
+  return list;
+}
+
+}  // namespace
+
+void BoxCommands::install(control::Server& server) {
+  using Request = const json::object&;
+  server.handle("status", [this](Request, const Reply& reply) {
+    reply->result(status::describe(figures_()));
+  });
+  server.handle("devices", [this](Request, const Reply& reply) {
+    reply->result({{"devices", describe_devices(figures_().door)}});
+  });
+  server.handle("alarms", [this](Request request, const Reply& reply) { alarms(request, reply); });
+  server.handle("alarm",
+                [this](Request request, const Reply& reply) { alarm(request, reply, false); });
+  server.handle("trace",
+                [this](Request request, const Reply& reply) { alarm(request, reply, true); });
+  server.handle("alarm-body",
+                [this](Request request, const Reply& reply) { body(request, reply); });
+}
+
+void BoxCommands::alarms(const json::object& request, const Reply& reply) {
+  const auto limit = static_cast<std::size_t>(
+      std::min<std::uint64_t>(control::number_of(request, "limit", 50), listed_alarms_max));
+  spool_.list(limit, control::flag_of(request, "waiting"),
+              [reply](const Result<std::vector<spool::ListedRecord>>& records) {
+                if (records.has_error()) return reply->error(records.error().diagnostics);
+                json::array list;
+                for (const spool::ListedRecord& record : *records) list.push_back(describe(record));
+                reply->result({{"alarms", std::move(list)}});
+              });
+}
+
+void BoxCommands::alarm(const json::object& request, const Reply& reply, bool only_trace) {
+  const Result<AlarmId> id = control::alarm_id_of(request);
+  if (id.has_error()) return reply->error(id.error().diagnostics);
+  const uplink::LinkStatus link = uplink_.status();
+  const std::int64_t offset_us = link.clock ? link.clock->offset_us : 0;
+  spool_.find(*id, [reply, notes = uplink_.stages_of(*id), offset_us,
+                    only_trace](const Result<spool::ListedRecord>& record) {
+    if (record.has_error()) return reply->error(record.error().diagnostics);
+    json::object object;
+    if (only_trace) {
+      object = {{"id", record->header.id.to_string()}, {"size", record->header.size}};
+    } else {
+      object = describe(*record);
+      object["envelope"] = envelope_to_json(record->header.envelope);
+      object["hash"] = to_hex(view(record->header.hash));
+    }
+    object["clock_offset_us"] = offset_us;
+    object["stages"] = stages(record->header, notes);
+    reply->result(std::move(object));
+  });
+}
+
+void BoxCommands::body(const json::object& request, const Reply& reply) {
+  const Result<AlarmId> id = control::alarm_id_of(request);
+  if (id.has_error()) return reply->error(id.error().diagnostics);
+  const std::uint64_t offset = control::number_of(request, "offset", 0);
+  spool_.find(*id, [this, reply, offset](const Result<spool::ListedRecord>& record) {
+    if (record.has_error()) return reply->error(record.error().diagnostics);
+    spool_.fetch_body(record->header.key, offset, body_piece_bytes_max,
+                      [reply, size = record->header.size](const Result<std::string>& piece) {
+                        if (piece.has_error()) return reply->error(piece.error().diagnostics);
+                        reply->result({{"data_base64", to_base64(*piece)}, {"size", size}});
+                      });
+  });
+}
+
+}  // namespace alarmwire::status

@@ -1,0 +1,191 @@
+#include "edge/status/box_status.hpp"
+
+#include <boost/json/array.hpp>
+#include <string_view>
+
+#include "common/text.hpp"
+
+namespace alarmwire::status {
+namespace {
+
+namespace json = boost::json;
+
+// WireGuard renews its keys every 120 s: a handshake older than this means no path.
+constexpr std::int64_t handshake_stale_ms = 180'000;
+
+json::value tunnel_peer(const std::optional<json::object>& tunnel) {
+  if (!tunnel) return nullptr;
+  const json::value* peers = tunnel->if_contains("peers");
+  if (peers == nullptr || !peers->is_array() || peers->get_array().empty()) return nullptr;
+  return peers->get_array().front();
+}
+
+std::optional<std::int64_t> handshake_age_ms(const json::value& peer) {
+  if (!peer.is_object()) return std::nullopt;
+  const json::value* age = peer.get_object().if_contains("handshake_age_ms");
+  boost::system::error_code error;
+  const auto value = age != nullptr ? age->to_number<std::int64_t>(error) : 0;
+  if (age == nullptr || error) return std::nullopt;
+  return value;
+}
+
+json::object describe_tunnel(const std::optional<json::object>& tunnel) {
+  json::object object{{"reachable", tunnel.has_value()}};
+  if (!tunnel) return object;
+  for (const char* key : {"backend", "interface", "address", "public_key", "mtu", "restarts"})
+    if (const json::value* value = tunnel->if_contains(key)) object[key] = *value;
+  const json::value peer = tunnel_peer(tunnel);
+  if (!peer.is_object()) return object;
+  for (const char* key : {"endpoint", "handshake_age_ms", "rx_bytes", "tx_bytes", "kicks"})
+    if (const json::value* value = peer.get_object().if_contains(key)) object[key] = *value;
+  return object;
+}
+
+std::string_view name_of(uplink::LinkStatus::State state) {
+  switch (state) {
+    case uplink::LinkStatus::State::down:
+      return "down";
+    case uplink::LinkStatus::State::connecting:
+      return "connecting";
+    case uplink::LinkStatus::State::up:
+      return "up";
+  }
+  return "?";
+}
+
+json::object describe_link(const uplink::LinkStatus& link) {
+  json::object object{
+      {"state", name_of(link.state)},
+      {"since_us", link.since_us},
+      {"session", link.session},
+      {"centre_software", scrub_utf8(link.centre_software)},
+      {"ledger_id", link.ledger_id},
+      {"rtt_ms", nullptr},
+      {"clock_offset_us", nullptr},
+      {"last_settled_us", link.last_settled_us},
+      {"settled_records", link.settled_records},
+      {"in_flight", link.in_flight},
+      {"last_error", scrub_utf8(link.last_error)},
+      {"reconnects", link.reconnects},
+  };
+  if (link.clock) {
+    object["rtt_ms"] = static_cast<double>(link.clock->rtt_us) / 1000.0;
+    object["clock_offset_us"] = link.clock->offset_us;
+  }
+  return object;
+}
+
+json::object describe_spool(const spool::Snapshot& spool) {
+  json::array lanes;
+  for (const std::uint64_t waiting : spool.waiting_by_lane) lanes.emplace_back(waiting);
+  return {
+      {"epoch", spool.epoch.to_string()},
+      {"waiting_records", spool.waiting_records},
+      {"waiting_bytes", spool.waiting_bytes},
+      {"waiting_by_lane", std::move(lanes)},
+      {"oldest_waiting_us", spool.oldest_waiting_us},
+      {"settled_records", spool.settled_records},
+      {"parked_records", spool.parked_records},
+      {"used_bytes", spool.used_bytes},
+      {"quota_bytes", spool.quota_bytes},
+      {"commits", spool.commits},
+      {"committed_records", spool.committed_records},
+      {"quarantined_files", spool.quarantined_files},
+  };
+}
+
+std::string_view name_of(smtp::ReplyMode mode) {
+  switch (mode) {
+    case smtp::ReplyMode::assured:
+      return "assured";
+    case smtp::ReplyMode::pass_through:
+      return "pass-through";
+    case smtp::ReplyMode::store_and_forward:
+      return "store-and-forward";
+  }
+  return "?";
+}
+
+json::object describe_door(const smtp::DoorSnapshot& door) {
+  json::array listeners;
+  for (const smtp::ListenerStatus& listener : door.listeners)
+    listeners.push_back({{"name", listener.name},
+                         {"address", listener.address},
+                         {"port", listener.port},
+                         {"reply", name_of(listener.reply)}});
+  return {
+      {"listeners", std::move(listeners)},
+      {"sessions", door.sessions},
+      {"accepted", door.accepted},
+      {"lost", door.lost},
+      {"refused_sessions", door.refused_sessions},
+  };
+}
+
+json::array describe_faults(const std::vector<FaultBook::Open>& faults) {
+  json::array list;
+  for (const FaultBook::Open& fault : faults)
+    list.push_back({{"code", fault.code},
+                    {"subject", scrub_utf8(fault.subject)},
+                    {"reason", scrub_utf8(fault.reason)},
+                    {"since_us", fault.since_us}});
+  return list;
+}
+
+struct Verdict {
+  std::string_view colour;
+  std::string reason;
+};
+
+// green: the stream is up and nothing waits too long; amber: the tunnel stands, the receiver does
+// not answer, or something is wrong that loses nothing; red: no path.
+Verdict judge(const BoxFigures& figures) {
+  const auto age = handshake_age_ms(tunnel_peer(figures.tunnel));
+  if (figures.link.state != uplink::LinkStatus::State::up) {
+    if (!figures.tunnel) return {"red", "alarmwire-tunnel does not answer"};
+    if (age && *age < handshake_stale_ms) return {"amber", "tunnel up, receiver unreachable"};
+    return {"red",
+            age ? "no handshake for " + std::to_string(*age / 1000) + " s" : "no handshake yet"};
+  }
+  const WallTimeUs oldest = figures.spool.oldest_waiting_us;
+  if (oldest > 0 && figures.now_us - oldest > waiting_too_long_us)
+    return {"amber", "an alarm has been waiting for " +
+                         std::to_string((figures.now_us - oldest) / 1'000'000) + " s"};
+  if (!figures.faults.empty()) return {"amber", "fault: " + figures.faults.front().code};
+  return {"green", "link up"};
+}
+
+}  // namespace
+
+json::object describe(const BoxFigures& figures) {
+  const Verdict verdict = judge(figures);
+  return {
+      {"role", "edge"},
+      {"version", ALARMWIRE_VERSION},
+      {"uptime_s", figures.uptime_s},
+      {"verdict", verdict.colour},
+      {"verdict_reason", scrub_utf8(verdict.reason)},
+      {"tunnel", describe_tunnel(figures.tunnel)},
+      {"link", describe_link(figures.link)},
+      {"spool", describe_spool(figures.spool)},
+      {"door", describe_door(figures.door)},
+      {"faults", describe_faults(figures.faults)},
+  };
+}
+
+json::array describe_devices(const smtp::DoorSnapshot& door) {
+  json::array list;
+  for (const smtp::Device& device : door.devices)
+    list.push_back({{"address", device.address},
+                    {"name", scrub_utf8(device.name)},
+                    {"sessions", device.sessions},
+                    {"accepted", device.accepted},
+                    {"lost", device.lost},
+                    {"last_heard_us", device.last_heard_us},
+                    {"last_mail_us", device.last_mail_us},
+                    {"last_error_us", device.last_error_us},
+                    {"last_error", scrub_utf8(device.last_error)}});
+  return list;
+}
+
+}  // namespace alarmwire::status

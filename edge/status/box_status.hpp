@@ -1,0 +1,33 @@
+// The box's state in one object, for `alarmwire status` and whoever polls it (docs/control.md).
+// Pure: figures go in, JSON and a verdict come out. Thread-safety: pure functions.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/fault_book.hpp"
+#include "edge/smtp/listener_asio.hpp"
+#include "edge/spool/spool.hpp"
+#include "edge/uplink/uplink.hpp"
+
+namespace alarmwire::status {
+
+// A record that waits longer than this while the link is up is a sign that something holds it.
+inline constexpr WallTimeUs waiting_too_long_us = 60'000'000;
+
+struct BoxFigures {
+  std::optional<boost::json::object> tunnel;  // alarmwire-tunnel's answer; empty: it is silent
+  uplink::LinkStatus link;
+  spool::Snapshot spool;
+  smtp::DoorSnapshot door;
+  std::vector<FaultBook::Open> faults;
+  std::int64_t uptime_s = 0;
+  WallTimeUs now_us = 0;
+};
+
+boost::json::object describe(const BoxFigures& figures);
+boost::json::array describe_devices(const smtp::DoorSnapshot& door);
+
+}  // namespace alarmwire::status
