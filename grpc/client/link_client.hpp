@@ -1,8 +1,9 @@
 // The box's gRPC end: keeps a stream to the centre, moves frames, and nothing else.
 //
-// One attempt at a time: connect(), then on_open or on_closed; the driver above decides when to try
-// again (ReconnectDelay). Channel settings: keepalive 5 s / 3 s also without calls, reconnect
-// backoff 200 ms … 5 s, no proxies, no service configuration from DNS.
+// One attempt at a time: connect(), then write() at once (gRPC holds the frame until the transport
+// is there); on_closed() ends the attempt, also when it never connected. The driver above decides
+// when to try again (ReconnectDelay). Channel settings: keepalive 5 s / 3 s also without calls,
+// reconnect backoff 200 ms … 5 s, no proxies, no service configuration from DNS.
 //
 // Thread-safety: LinkClient may be called from any thread. A ClientHandler is called from gRPC's
 // threads, one call at a time: post to your executor and return.
@@ -30,7 +31,6 @@ struct LinkClientConfig {
 class ClientHandler {
  public:
   virtual ~ClientHandler() = default;
-  virtual void on_open(std::uint64_t attempt) = 0;  // the transport is there: say Hello
   virtual void on_frame(std::uint64_t attempt, v1::CentreFrame frame) = 0;
   virtual void on_write_done(std::uint64_t attempt) = 0;
   // Exactly once per attempt, the last call. `reason`: the other side's words, or the transport's.
@@ -42,13 +42,14 @@ class LinkClient {
   static std::unique_ptr<LinkClient> make(const LinkClientConfig& config, ClientHandler& handler);
   // Cancels and waits until the last on_closed() has returned. The handler must outlive it.
   virtual ~LinkClient() = default;
-  virtual std::uint64_t connect() = 0;  // gives up the attempt before, if any
+  // Gives up the attempt before, if any, and does not wait for gRPC's own backoff.
+  virtual std::uint64_t connect() = 0;
   virtual void write(std::uint64_t attempt, const v1::BoxFrame& frame) = 0;  // one outstanding
   virtual void consumed(std::uint64_t attempt) = 0;  // one frame of on_frame() was worked off
   // Half-closes after the outstanding write and waits for the centre's end, at most a second.
   virtual void finish(std::uint64_t attempt) = 0;
   virtual void cancel(std::uint64_t attempt) = 0;
-  virtual void reset_backoff() = 0;  // the path is back (new handshake): connect at once
+  virtual void reset_backoff() = 0;  // the path is back (new handshake)
 };
 
 // How long to wait before the next attempt: 100 ms first, doubling, at most 2 s, with jitter (50 to

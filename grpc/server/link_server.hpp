@@ -49,7 +49,6 @@ class StreamHandler {
 struct LinkServerConfig {
   int listen_fd = -1;  // bound and listening; the server owns and closes it
   std::size_t memory_bytes_max = 128 * 1024 * 1024;  // gRPC's resource quota
-  int connections_max = 20000;                       // more are closed at once
 };
 
 class LinkServer {
