@@ -89,6 +89,15 @@ void Uplink::connect() {
   if (stopped_) return;
   status_.state = LinkStatus::State::connecting;
   attempt_ = client_->connect();
+  early_records_.clear();
+  spool_.ranges(
+      [this, alive = alive_, attempt = attempt_](Result<std::vector<spool::LaneRange>> ranges) {
+        if (!*alive) return;
+        post(attempt, [this, attempt, ranges = std::move(ranges)] {
+          if (ranges.has_error()) return client_->cancel(attempt);
+          begin_session(*ranges);
+        });
+      });
 }
 
 void Uplink::hurry() {
@@ -99,19 +108,6 @@ void Uplink::hurry() {
 }
 
 // --- gRPC's side ---
-
-void Uplink::on_open(std::uint64_t attempt) {
-  post(attempt, [this, attempt] {
-    early_records_.clear();
-    spool_.ranges([this, alive = alive_, attempt](Result<std::vector<spool::LaneRange>> ranges) {
-      if (!*alive) return;
-      post(attempt, [this, attempt, ranges = std::move(ranges)] {
-        if (ranges.has_error()) return client_->cancel(attempt);
-        begin_session(attempt, *ranges);
-      });
-    });
-  });
-}
 
 void Uplink::on_frame(std::uint64_t attempt, link::v1::CentreFrame frame) {
   post(attempt, [this, attempt, frame = std::move(frame)]() mutable {
@@ -136,14 +132,13 @@ void Uplink::on_closed(std::uint64_t attempt, const std::string& reason) {
 
 // --- the session ---
 
-void Uplink::begin_session(std::uint64_t attempt, const std::vector<spool::LaneRange>& ranges) {
+void Uplink::begin_session(const std::vector<spool::LaneRange>& ranges) {
   std::vector<link::HeldRange> held;
   held.reserve(ranges.size());
   for (const spool::LaneRange& range : ranges)
     held.push_back({range.epoch, range.lane, range.first_held, range.first_unsettled, range.last});
   session_ = std::make_unique<link::BoxSession>(link::BoxConfig{config_.software}, std::move(held),
                                                 ledger_id_, now());
-  attempt_ = attempt;
   for (const RecordKey& key : std::exchange(early_records_, {})) session_->on_record(key, now());
   report();
   pump();

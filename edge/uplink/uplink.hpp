@@ -74,13 +74,12 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   std::vector<StageNote> stages_of(const AlarmId& id) const { return stages_.of(id); }
 
  private:
-  void on_open(std::uint64_t attempt) override;
   void on_frame(std::uint64_t attempt, link::v1::CentreFrame frame) override;
   void on_write_done(std::uint64_t attempt) override;
   void on_closed(std::uint64_t attempt, const std::string& reason) override;
 
   void connect();
-  void begin_session(std::uint64_t attempt, const std::vector<spool::LaneRange>& ranges);
+  void begin_session(const std::vector<spool::LaneRange>& ranges);
   void pump();
   void perform(link::box_action::Write& action);
   void perform(link::box_action::Fetch& action);
