@@ -35,6 +35,13 @@ inline constexpr std::size_t inline_body_bytes_max =
     64 * 1024;  // a body up to this stands in the record's own row
 inline constexpr std::size_t pending_commits_max =
     4096;  // more waiting at once fail with Errc::busy
+inline constexpr std::size_t pending_bytes_max = 32 * 1024 * 1024;  // of these; likewise
+inline constexpr std::size_t pending_chunk_bytes_max =
+    4 * 1024 * 1024;  // above it append() waits for a chunk to be written
+inline constexpr std::size_t uploads_max = 2048;  // begin_upload() returns 0 beyond
+inline constexpr std::size_t tasks_max = 4096;    // reads waiting; more fail with Errc::busy
+inline constexpr std::size_t settles_max = 4096;  // lanes with an unapplied settle()
+inline constexpr std::uint64_t record_bytes_max = 1ull << 30;
 
 struct Config {
   std::string directory;  // holds spool.db and quarantine/; must exist
@@ -135,12 +142,14 @@ class Spool {
   static Result<std::unique_ptr<Spool>> open(const Config& config, Observer& observer);
   virtual ~Spool() = default;  // finishes what is queued, closes the file
 
+  // 0 when uploads_max are under way: append() then says Errc::busy.
   virtual UploadId begin_upload() = 0;
   // At most chunk_bytes_max bytes a call, in order; wait for `done` before the next (that is the
   // backpressure). A chunk need not be durable when `done` comes; commit() makes all of it so.
   virtual void append(UploadId upload, std::string bytes, Callback<void> done) = 0;
   virtual void abort(UploadId upload) = 0;
-  // Errc::full: no room (also for this lane); Errc::busy: too many waiting.
+  // Errc::full: no room (also for this lane); Errc::busy: too many waiting. Whatever the answer,
+  // record.upload is used up.
   virtual void commit(NewRecord record, Callback<Spooled> done) = 0;
 
   // Every epoch with held rows or unsettled ones, oldest first, and the current one.
