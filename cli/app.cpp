@@ -1,0 +1,193 @@
+#include "cli/app.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+
+#include "cli/alarm_commands.hpp"
+#include "cli/context.hpp"
+#include "cli/daemon_commands.hpp"
+#include "cli/local_commands.hpp"
+#include "common/text.hpp"
+
+namespace alarmwire::cli {
+namespace {
+
+constexpr std::int64_t alarms_listed_max = 1000;
+
+// What the words on the command line chose and filled in.
+struct Wish {
+  std::function<int(const Context&)> action;
+  std::string id;
+  std::string name;
+  std::string box;
+  std::string file;
+  std::string prefix;
+  std::string key;
+  std::string role;
+  AlarmList list;
+  bool watch = false;
+  bool raw = false;
+};
+
+CLI::App* noun(CLI::App& app, const char* name, const char* about) {
+  CLI::App* const sub = app.add_subcommand(name, about);
+  sub->require_subcommand(1);
+  sub->fallthrough();
+  return sub;
+}
+
+CLI::App* verb(CLI::App* above, Wish& wish, const char* name, const char* about,
+               std::function<int(const Context&)> action) {
+  CLI::App* const sub = above->add_subcommand(name, about);
+  sub->fallthrough();
+  sub->callback([&wish, action = std::move(action)] { wish.action = action; });
+  return sub;
+}
+
+void add_alarm_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const alarm = noun(app, "alarm", "Alarms: mails, faults and their ends");
+  CLI::App* const list =
+      verb(alarm, wish, "list", "The newest alarms",
+           [&](const Context& context) { return list_alarms(context, wish.list); });
+  list->add_option("--box", wish.list.box, "Only of this box");
+  list->add_option("--limit", wish.list.limit, "How many at most")
+      ->check(CLI::Range(std::int64_t{1}, alarms_listed_max))
+      ->capture_default_str();
+  list->add_flag("--waiting", wish.list.waiting, "Only what waits to go on");
+  CLI::App* const show =
+      verb(alarm, wish, "show", "One alarm, its stages and its mail's header",
+           [&](const Context& context) {
+             return wish.raw ? write_raw_alarm(context, wish.id) : show_alarm(context, wish.id);
+           });
+  show->add_option("ID", wish.id, "The alarm's id")->required();
+  show->add_flag("--raw", wish.raw, "Write the mail's bytes as they were received");
+  verb(alarm, wish, "tail", "Each alarm as it comes", tail_alarms);
+  verb(alarm, wish, "trace", "The way of an alarm, in milliseconds",
+       [&](const Context& context) { return trace_alarm(context, wish.id); })
+      ->add_option("ID", wish.id, "The alarm's id")
+      ->required();
+}
+
+void add_daemon_commands(CLI::App& app, Wish& wish) {
+  verb(&app, wish, "status", "How the box or the centre is doing", [&](const Context& context) {
+    return wish.watch ? watch_status(context) : show_status(context);
+  })->add_flag("--watch", wish.watch, "Again every second, until interrupted");
+  verb(noun(app, "box", "The centre's boxes"), wish, "list", "All boxes and how they are doing",
+       list_boxes);
+  verb(noun(app, "device", "The box's devices"), wish, "list", "All devices and what they sent",
+       list_devices);
+  CLI::App* const outlet = noun(app, "outlet", "The centre's ways out");
+  verb(outlet, wish, "list", "All outlets and what waits there", list_outlets);
+  verb(outlet, wish, "test", "Send one test mail",
+       [&](const Context& context) { return test_outlet(context, wish.name); })
+      ->add_option("NAME", wish.name, "The outlet's name")
+      ->required();
+  CLI::App* const retry =
+      verb(outlet, wish, "retry", "Offer parked and refused alarms again",
+           [&](const Context& context) { return retry_outlet(context, wish.name, wish.box); });
+  retry->add_option("NAME", wish.name, "The outlet's name")->required();
+  retry->add_option("--box", wish.box, "Only of this box");
+}
+
+void add_local_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const key = noun(app, "key", "Keys and addresses of the tunnel");
+  verb(key, wish, "generate", "Make a private key file; prints the public key",
+       [&](const Context& context) { return generate_key(context, wish.file); })
+      ->add_option("--out", wish.file, "The private key's file; must not exist")
+      ->default_val("alarmwire.key");
+  verb(key, wish, "public", "The public key of a private key file",
+       [&](const Context& context) { return print_public_key(context, wish.file); })
+      ->add_option("FILE", wish.file, "The private key's file")
+      ->required();
+  verb(key, wish, "prefix", "A random address range for a new installation", print_random_prefix);
+  CLI::App* const address =
+      verb(key, wish, "address", "The tunnel address of a public key",
+           [&](const Context& context) { return print_address(context, wish.prefix, wish.key); });
+  address->add_option("--prefix", wish.prefix, "The installation's range, from key prefix")
+      ->required();
+  address->add_option("PUBLICKEY", wish.key, "The public key")->required();
+  CLI::App* const check = verb(
+      noun(app, "config", "Configuration files"), wish, "check", "Say what is wrong with a file",
+      [&](const Context& context) { return check_config(context, wish.file, wish.role); });
+  check->add_option("FILE", wish.file, "For example /etc/alarmwire/edge.toml")->required();
+  check->add_option("--for", wish.role, "Whose file it is, when its name does not say so")
+      ->check(CLI::IsMember({"edge", "receiver", "tunnel"}));
+}
+
+// The first word that is no command, and the command it was probably meant to be.
+std::string suggestion(CLI::App& app, int argc, const char* const* argv) {
+  CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--socket") ++i;
+    if (word.starts_with('-')) continue;
+    const auto below = at->get_subcommands([](const CLI::App*) { return true; });
+    if (below.empty()) return {};
+    CLI::App* next = nullptr;
+    std::string nearest;
+    std::size_t least = 3;
+    for (CLI::App* const sub : below) {
+      if (sub->get_name() == word) next = sub;
+      const std::size_t distance = edit_distance(sub->get_name(), word);
+      if (distance < least) {
+        least = distance;
+        nearest = sub->get_name();
+      }
+    }
+    if (next == nullptr)
+      return "no such command: " + printable(word, 100) +
+             (nearest.empty() ? "" : ", did you mean " + nearest + "?");
+    at = next;
+  }
+  return {};
+}
+
+int report_parse_error(CLI::App& app, const CLI::ParseError& error, int argc,
+                       const char* const* argv, std::ostream& out, std::ostream& err) {
+  if (error.get_exit_code() == 0) {  // --help, --version
+    app.exit(error, out, err);
+    return daemon::exit_ok;
+  }
+  const std::string suggested = suggestion(app, argc, argv);
+  err << "error: " << (suggested.empty() ? printable(error.what(), 400) : suggested)
+      << "\nalarmwire --help says what there is\n";
+  return daemon::exit_usage;
+}
+
+bool wants_colour(const std::ostream& out) {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  return &out == &std::cout && ::isatty(STDOUT_FILENO) == 1 &&
+         (no_colour == nullptr || *no_colour == '\0');
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CLI::App app("Alarms of a site's devices, safely to the receiving centre.", "alarmwire");
+  Wish wish;
+  Context context{out, err, false, wants_colour(out), ""};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("alarmwire ") + ALARMWIRE_VERSION);
+  app.add_flag("--json", context.json, "Answer in JSON, with a versioned schema");
+  app.add_option("--socket", context.socket,
+                 "The daemon's control socket (default: the one running on this machine)")
+      ->envname("ALARMWIRE_SOCKET");
+  add_daemon_commands(app, wish);
+  add_alarm_commands(app, wish);
+  add_local_commands(app, wish);
+  try {
+    app.parse(argc, argv);
+    return wish.action(context);
+  } catch (const CLI::ParseError& error) {
+    return report_parse_error(app, error, argc, argv, out, err);
+  } catch (const std::exception& error) {
+    err << "error: " << printable(error.what(), 400) << "\n";
+    return daemon::exit_failed;
+  }
+}
+
+}  // namespace alarmwire::cli

@@ -1,0 +1,40 @@
+// What every command is given: where to write, how, and whom to ask.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+#include "common/control.hpp"
+#include "common/daemon.hpp"
+#include "common/error.hpp"
+
+namespace alarmwire::cli {
+
+inline constexpr std::chrono::seconds answer_within{10};
+inline constexpr std::chrono::seconds outlet_test_within{90};  // a far side may think for long
+
+struct Context {
+  std::ostream& out;
+  std::ostream& err;
+  bool json = false;
+  bool colour = false;
+  std::string socket;  // "": the machine's box daemon, else its receiver
+
+  // `error: message` on err; 4 when the daemon could not be reached, else 1.
+  int fail(const Failure& failure) const;
+  // The daemon's result object with its schema in front: {"schema": "status/1", …}, on one line.
+  void print_json(std::string_view schema, const boost::json::value& result) const;
+};
+
+// Connects to the socket asked for, or to the first daemon of this machine that answers.
+Result<control::Client> connect(const Context& context);
+// One question, one answer.
+Result<boost::json::value> ask(const Context& context, const boost::json::object& request,
+                               std::chrono::milliseconds timeout = answer_within);
+
+}  // namespace alarmwire::cli

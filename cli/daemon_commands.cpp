@@ -1,0 +1,99 @@
+#include "cli/daemon_commands.hpp"
+
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "cli/json_view.hpp"
+#include "cli/render_status.hpp"
+
+namespace alarmwire::cli {
+namespace {
+
+using Render = void (*)(std::ostream&, const JsonView&, WallTimeUs, bool);
+
+int exit_code_of(const JsonView& status) {
+  const std::string verdict = status.text("verdict");
+  if (verdict == "green") return daemon::exit_ok;
+  return verdict == "amber" || verdict == "red" ? daemon::exit_degraded : daemon::exit_unknown;
+}
+
+// Asks `command`, shows the list under `key`.
+int show_list(const Context& context, std::string_view command, std::string_view key,
+              std::string_view schema, Render render) {
+  const auto result = ask(context, {{"command", command}});
+  if (result.has_error()) return context.fail(result.error());
+  if (context.json) {
+    context.print_json(schema, *result);
+  } else {
+    render(context.out, JsonView(*result).at(key), wall_now_us(), context.colour);
+  }
+  return daemon::exit_ok;
+}
+
+}  // namespace
+
+int show_status(const Context& context) {
+  const auto result = ask(context, {{"command", "status"}});
+  if (result.has_error()) return context.fail(result.error());
+  const JsonView status(*result);
+  if (context.json) {
+    context.print_json("status/1", *result);
+  } else {
+    render_status(context.out, status, wall_now_us(), context.colour);
+  }
+  return exit_code_of(status);
+}
+
+int watch_status(const Context& context) {
+  while (context.out) {
+    // Drawn aside first: the screen must not flicker while a slow daemon is asked.
+    std::ostringstream page;
+    const Context aside{page, page, context.json, context.colour, context.socket};
+    show_status(aside);
+    if (context.colour) context.out << "\x1b[H\x1b[2J";
+    context.out << page.str() << (context.json || context.colour ? "" : "\n") << std::flush;
+    std::this_thread::sleep_for(watch_every);
+  }
+  return daemon::exit_ok;
+}
+
+int list_boxes(const Context& context) {
+  return show_list(context, "boxes", "boxes", "boxes/1", render_boxes);
+}
+
+int list_devices(const Context& context) {
+  return show_list(context, "devices", "devices", "devices/1", render_devices);
+}
+
+int list_outlets(const Context& context) {
+  return show_list(context, "outlets", "outlets", "outlets/1", render_outlets);
+}
+
+int test_outlet(const Context& context, const std::string& name) {
+  const auto result =
+      ask(context, {{"command", "outlet-test"}, {"name", name}}, outlet_test_within);
+  if (result.has_error()) return context.fail(result.error());
+  if (context.json) {
+    context.print_json("outlet-test/1", *result);
+  } else {
+    const JsonView answer(*result);
+    context.out << "test mail taken: " << answer.text("reply") << answer.text() << "\n";
+  }
+  return daemon::exit_ok;
+}
+
+int retry_outlet(const Context& context, const std::string& name, const std::string& box) {
+  boost::json::object request{{"command", "outlet-retry"}, {"name", name}};
+  if (!box.empty()) request["box"] = box;
+  const auto result = ask(context, request);
+  if (result.has_error()) return context.fail(result.error());
+  if (context.json) {
+    context.print_json("outlet-retry/1", *result);
+  } else {
+    context.out << JsonView(*result).whole("retried") << " waiting again\n";
+  }
+  return daemon::exit_ok;
+}
+
+}  // namespace alarmwire::cli

@@ -1,0 +1,20 @@
+// Commands that show or steer a running daemon: status, boxes, devices, outlets.
+#pragma once
+
+#include <string>
+
+#include "cli/context.hpp"
+
+namespace alarmwire::cli {
+
+inline constexpr std::chrono::seconds watch_every{1};
+
+int show_status(const Context& context);
+int watch_status(const Context& context);  // until it is interrupted
+int list_boxes(const Context& context);
+int list_devices(const Context& context);
+int list_outlets(const Context& context);
+int test_outlet(const Context& context, const std::string& name);
+int retry_outlet(const Context& context, const std::string& name, const std::string& box);
+
+}  // namespace alarmwire::cli

@@ -1,0 +1,139 @@
+#include "cli/render_alarm.hpp"
+
+#include <algorithm>
+
+#include "cli/render.hpp"
+#include "common/text.hpp"
+
+namespace alarmwire::cli {
+namespace {
+
+constexpr std::size_t header_lines_max = 100;
+
+std::string joined(const JsonView& list) {
+  std::string text;
+  for (const JsonView& item : list.items()) text += (text.empty() ? "" : ", ") + item.text();
+  return text;
+}
+
+// What it is about, in one phrase.
+std::string about(const JsonView& alarm) {
+  if (alarm.at("fault_code").is_there())
+    return alarm.text("fault_code") + ": " + alarm.text("fault_reason");
+  const std::string subject = alarm.text("subject");
+  return subject.empty() ? joined(alarm.at("to")) : subject;
+}
+
+std::string hand_overs(const JsonView& alarm) {
+  std::string text;
+  for (const auto& [outlet, state] : alarm.at("hand_over").fields())
+    text += (text.empty() ? "" : ", ") + outlet + " " + state.text();
+  return text;
+}
+
+std::string state_of(const JsonView& alarm) {
+  const std::string hand_over = hand_overs(alarm);
+  return hand_over.empty() ? or_dash(alarm.text("state")) : hand_over;
+}
+
+void line(std::ostream& out, std::string_view name, const std::string& value) {
+  if (!value.empty())
+    out << name << std::string(16 - std::min<std::size_t>(name.size(), 15), ' ') << value << "\n";
+}
+
+// The time of a stage on the centre's clock.
+WallTimeUs centre_time(const JsonView& stage, std::int64_t clock_offset_us) {
+  const WallTimeUs time_us = stage.whole("time_us");
+  return stage.text("clock") == "box" ? time_us + clock_offset_us : time_us;
+}
+
+void render_stages(std::ostream& out, const JsonView& stages, std::int64_t clock_offset_us) {
+  Table table({"STAGE", "TIME (CENTRE'S CLOCK)", ">SINCE ACCEPTED", ">STEP", "BY", "SAID"});
+  WallTimeUs first_us = 0;
+  WallTimeUs before_us = 0;
+  for (const JsonView& stage : stages.items()) {
+    if (stage.whole("time_us") <= 0) continue;
+    const WallTimeUs time_us = centre_time(stage, clock_offset_us);
+    const bool is_first = first_us == 0;
+    if (is_first) first_us = before_us = time_us;
+    table.row({or_dash(stage.text("stage")), local_time(time_us, true),
+               milliseconds(time_us - first_us),
+               is_first ? "" : signed_milliseconds(time_us - before_us), stage.text("outlet"),
+               stage.text("text")});
+    before_us = time_us;
+  }
+  table.print(out, "  ", false);
+}
+
+void render_mail_header(std::ostream& out, std::string_view head) {
+  out << "\n";
+  for (std::size_t lines = 0; lines < header_lines_max && !head.empty(); ++lines) {
+    const std::size_t end = std::min(head.find('\n'), head.size());
+    std::string_view text = head.substr(0, end);
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.empty()) return;
+    out << "  " << printable(text, 998) << "\n";
+    head.remove_prefix(std::min(end + 1, head.size()));
+  }
+}
+
+}  // namespace
+
+void render_alarms(std::ostream& out, const JsonView& alarms, bool colour) {
+  Table table({"ACCEPTED", "ID", "BOX", "KIND", "LANE", "DEVICE", ">SIZE", "STATE", "ABOUT"});
+  for (const JsonView& alarm : alarms.items())
+    table.row({or_dash(local_time(alarm.whole("accepted_us"), false)), alarm.text("id"),
+               or_dash(alarm.text("box")), or_dash(alarm.text("kind")), or_dash(alarm.text("lane")),
+               or_dash(alarm.text("device")), bytes_in_words(alarm.whole("size")), state_of(alarm),
+               about(alarm)});
+  if (table.empty()) {
+    out << "no alarms\n";
+  } else {
+    table.print(out, "", colour);
+  }
+}
+
+void render_alarm_line(std::ostream& out, const JsonView& alarm, bool colour) {
+  out << local_time(alarm.whole("accepted_us"), true) << "  " << alarm.text("id") << "  ";
+  if (const std::string box = alarm.text("box"); !box.empty()) out << box << "  ";
+  out << or_dash(alarm.text("kind")) << "  " << or_dash(alarm.text("device")) << "  "
+      << bytes_in_words(alarm.whole("size")) << "  " << coloured(state_of(alarm), colour) << "  "
+      << about(alarm) << std::endl;  // seen at once, also through a pipe
+}
+
+void render_alarm(std::ostream& out, const JsonView& alarm, std::string_view head, bool colour) {
+  const JsonView envelope = alarm.at("envelope");
+  line(out, "id", alarm.text("id"));
+  line(out, "box", alarm.text("box"));
+  line(out, "kind", alarm.text("kind"));
+  line(out, "lane", alarm.text("lane"));
+  line(out, "state", coloured(alarm.text("state"), colour));
+  line(out, "handed over", hand_overs(alarm));
+  line(out, "device", alarm.text("device"));
+  line(out, "address", alarm.text("device_address"));
+  line(out, "listener", envelope.text("listener"));
+  line(out, "helo", envelope.text("helo"));
+  line(out, "from", alarm.text("from"));
+  line(out, "to", joined(alarm.at("to")));
+  line(out, "fault", alarm.text("fault_code"));
+  line(out, "fault about", alarm.text("fault_subject"));
+  line(out, "fault reason", alarm.text("fault_reason"));
+  line(out, "parked because", alarm.text("park_reason"));
+  line(out, "size", bytes_in_words(alarm.whole("size")));
+  line(out, "position", alarm.text("position"));
+  if (alarm.whole("repeats") != 0) line(out, "resent", alarm.text("repeats") + " times");
+  line(out, "sha-256", alarm.text("hash"));
+  out << "\n";
+  render_stages(out, alarm.at("stages"), alarm.whole("clock_offset_us"));
+  if (!head.empty()) render_mail_header(out, head);
+}
+
+void render_trace(std::ostream& out, const JsonView& trace) {
+  out << "alarm " << trace.text("id");
+  if (const std::string box = trace.text("box"); !box.empty()) out << " of box " << box;
+  out << "; the centre's clock is " << signed_milliseconds(trace.whole("clock_offset_us"))
+      << " from the box's\n";
+  render_stages(out, trace.at("stages"), trace.whole("clock_offset_us"));
+}
+
+}  // namespace alarmwire::cli

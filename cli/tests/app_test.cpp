@@ -1,0 +1,215 @@
+#include "cli/app.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "common/base64.hpp"
+#include "common/control.hpp"
+
+namespace alarmwire::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// A daemon that answers as told, and remembers what it was asked.
+class AppTest : public ::testing::Test {
+ protected:
+  AppTest() {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    server_ = control::Server::open(context_, socket_, "").value();
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~AppTest() override {
+    context_.stop();
+    thread_.join();
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  // Call before the first request: the handlers belong to the server's thread after that.
+  void answer(const char* command, const char* json) {
+    server_->handle(command, [this, value = boost::json::parse(json)](
+                                 const boost::json::object& request, auto responder) {
+      asked_ = boost::json::serialize(request);
+      responder->result(value);
+    });
+  }
+  int run_with_socket(std::vector<std::string> words) {
+    words.insert(words.end(), {"--socket", socket_});
+    return run_bare(words);
+  }
+  int run_bare(const std::vector<std::string>& words) {
+    std::vector<const char*> argv{"alarmwire"};
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    out_.str("");
+    err_.str("");
+    return run(static_cast<int>(argv.size()), argv.data(), out_, err_);
+  }
+  std::string file(const char* name) const { return folder_ + "/" + name; }
+
+  std::string folder_ = ::testing::TempDir() + "cli_" + std::to_string(::getpid());
+  std::string socket_ = folder_ + "/control.sock";
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      context_.get_executor()};
+  std::unique_ptr<control::Server> server_;
+  std::thread thread_;
+  std::string asked_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(AppTest, StatusExitsByTheVerdict) {
+  answer("status", R"({"role":"edge","verdict":"green"})");
+  EXPECT_EQ(run_with_socket({"status"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("Box       green\n"));
+}
+
+TEST_F(AppTest, StatusExits3WhenDegraded) {
+  answer("status", R"({"role":"receiver","verdict":"amber"})");
+  EXPECT_EQ(run_with_socket({"status", "--json"}), 3);
+  EXPECT_EQ(out_.str(), R"({"schema":"status/1","role":"receiver","verdict":"amber"})"
+                        "\n");
+}
+
+TEST_F(AppTest, Exits4WhenTheDaemonCannotBeReached) {
+  EXPECT_EQ(run_bare({"status", "--socket", file("nobody.sock")}), 4);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_THAT(err_.str(), HasSubstr("nobody.sock"));
+}
+
+TEST_F(AppTest, Exits1WhenTheDaemonSaysNo) {
+  server_->handle("trace", [](const auto&, auto responder) { responder->error("no such alarm"); });
+  EXPECT_EQ(run_with_socket({"alarm", "trace", "x"}), 1);
+  EXPECT_EQ(err_.str(), "error: no such alarm\n");
+}
+
+TEST_F(AppTest, TakesTheSocketFromTheEnvironment) {
+  answer("devices", R"({"devices":[{"device":"cam-1","accepted":5}]})");
+  ::setenv("ALARMWIRE_SOCKET", socket_.c_str(), 1);
+  EXPECT_EQ(run_bare({"device", "list"}), 0);
+  ::unsetenv("ALARMWIRE_SOCKET");
+  EXPECT_THAT(out_.str(), HasSubstr("cam-1"));
+}
+
+TEST_F(AppTest, UsageErrorsExit2AndSuggestTheWordMeant) {
+  EXPECT_EQ(run_bare({}), 2);
+  EXPECT_EQ(run_bare({"alrm", "list"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("no such command: alrm, did you mean alarm?"));
+  EXPECT_EQ(run_bare({"alarm", "lst"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("did you mean list?"));
+  EXPECT_EQ(run_bare({"alarm", "show"}), 2);
+  EXPECT_EQ(run_bare({"alarm", "list", "--limit", "0"}), 2);
+  EXPECT_EQ(run_bare({"status", "--nonsense"}), 2);
+}
+
+TEST_F(AppTest, HelpAndVersionExit0) {
+  EXPECT_EQ(run_bare({"--help"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("outlet"));
+  EXPECT_EQ(run_bare({"--version"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("alarmwire "));
+}
+
+TEST_F(AppTest, AlarmListPassesItsFilterOn) {
+  answer("alarms", R"({"alarms":[{"id":"0192","box":"b","kind":"mail","lane":"live",
+    "device":"cam-1","size":2048,"accepted_us":1795493700000000,"to":["a@b.internal"],
+    "hand_over":{"ebues":"taken"}}]})");
+  EXPECT_EQ(run_with_socket({"alarm", "list", "--box", "b", "--limit", "5", "--waiting"}), 0);
+  EXPECT_EQ(asked_, R"({"command":"alarms","limit":5,"box":"b","waiting":true})");
+  EXPECT_THAT(out_.str(), HasSubstr("ebues taken"));
+  EXPECT_THAT(out_.str(), HasSubstr("a@b.internal"));
+}
+
+TEST_F(AppTest, AlarmShowHasTheMailsHeaderOnly) {
+  answer("alarm", R"({"id":"0192","kind":"mail","size":30,"device":"cam-1","stages":[]})");
+  answer("alarm-body",
+         boost::json::serialize(
+             boost::json::object{{"data_base64", to_base64("Subject: Tor 3\r\n\r\nthe body")}})
+             .c_str());
+  EXPECT_EQ(run_with_socket({"alarm", "show", "0192"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("Subject: Tor 3"));
+  EXPECT_THAT(out_.str(), ::testing::Not(HasSubstr("the body")));
+}
+
+TEST_F(AppTest, RawBytesAreWrittenAsTheyWere) {
+  std::string raw(700'000, '\0');
+  for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = static_cast<char>(i * 7 % 256);
+  server_->handle("alarm-body", [&raw](const boost::json::object& request, auto responder) {
+    const auto offset = request.at("offset").to_number<std::size_t>();
+    responder->result(
+        {{"data_base64", to_base64(raw.substr(offset, 65536))}, {"size", raw.size()}});
+  });
+  EXPECT_EQ(run_with_socket({"alarm", "show", "0192", "--raw"}), 0);
+  EXPECT_TRUE(out_.str() == raw);
+}
+
+TEST_F(AppTest, TailWritesOneObjectALine) {
+  server_->handle("tail", [](const auto&, auto responder) {
+    responder->item({{"id", "1"}});
+    responder->item({{"id", "2"}});
+  });
+  EXPECT_EQ(run_with_socket({"--json", "alarm", "tail"}), 4);  // the daemon ended it
+  EXPECT_EQ(out_.str(),
+            "{\"schema\":\"alarm/1\",\"id\":\"1\"}\n{\"schema\":\"alarm/1\",\"id\":\"2\"}\n");
+}
+
+TEST_F(AppTest, OutletsAreTestedAndRetried) {
+  answer("outlet-test", R"({"reply":"250 ok"})");
+  answer("outlet-retry", R"({"retried":3})");
+  EXPECT_EQ(run_with_socket({"outlet", "test", "ebues"}), 0);
+  EXPECT_EQ(out_.str(), "test mail taken: 250 ok\n");
+  EXPECT_EQ(run_with_socket({"outlet", "retry", "ebues", "--box", "site-a"}), 0);
+  EXPECT_EQ(asked_, R"({"command":"outlet-retry","name":"ebues","box":"site-a"})");
+  EXPECT_EQ(out_.str(), "3 waiting again\n");
+}
+
+TEST_F(AppTest, AKeyIsMadeOnceAndNeverShown) {
+  const std::string key = file("tunnel.key");
+  ASSERT_EQ(run_bare({"key", "generate", "--out", key}), 0);
+  const std::string public_key = out_.str();
+  EXPECT_EQ(public_key.size(), 45u);
+  struct stat status {};
+  ASSERT_EQ(::stat(key.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  std::string secret;
+  std::getline(std::ifstream(key), secret);
+  EXPECT_EQ(secret.size(), 44u);
+  EXPECT_EQ((out_.str() + err_.str()).find(secret), std::string::npos);
+  EXPECT_EQ(run_bare({"key", "generate", "--out", key}), 1);
+  EXPECT_EQ(run_bare({"key", "public", key}), 0);
+  EXPECT_EQ(out_.str(), public_key);
+}
+
+TEST_F(AppTest, AnAddressComesFromPrefixAndKey) {
+  ASSERT_EQ(run_bare({"key", "prefix", "--json"}), 0);
+  const std::string prefix = boost::json::parse(out_.str()).at("prefix").as_string().c_str();
+  ASSERT_EQ(run_bare({"key", "generate", "--out", file("k")}), 0);
+  const std::string public_key = out_.str().substr(0, 44);
+  EXPECT_EQ(run_bare({"key", "address", "--prefix", prefix, public_key}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("fd"));
+  EXPECT_EQ(run_bare({"key", "address", "--prefix", "2001:db8::/32", public_key}), 2);
+  EXPECT_EQ(run_bare({"key", "address", "--prefix", prefix, "nonsense"}), 2);
+}
+
+TEST_F(AppTest, ConfigCheckAsksWhoseFileItIs) {
+  EXPECT_EQ(run_bare({"config", "check", "/tmp/some.toml"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("--for"));
+}
+
+}  // namespace
+}  // namespace alarmwire::cli
