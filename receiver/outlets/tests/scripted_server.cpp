@@ -285,7 +285,7 @@ bool ScriptedServer::converse(Wire& wire, int connection) {
     } else if (step == "STARTTLS") {
       usual = "220 go ahead";
     } else if (step == "AUTH") {
-      usual = "235 2.7.0 welcome";
+      usual = line->find(' ', 5) == std::string::npos ? "334 " : "235 2.7.0 welcome";
     } else if (step == "DATA") {
       usual = "354 go on";
     } else if (step == "QUIT") {
@@ -293,6 +293,9 @@ bool ScriptedServer::converse(Wire& wire, int connection) {
     }
     const auto reply = answer(step, *line, usual);
     if (!reply || step == "QUIT") return false;
+    if (step == "AUTH" && reply->compare(0, 3, "334") == 0) {
+      if (!wire.line() || !wire.write("235 2.7.0 welcome\r\n")) return false;
+    }
     const bool yes = reply->front() == '2' || reply->front() == '3';
     if (step == "STARTTLS" && yes && !wire.secure()) return false;
     if (step == "MAIL" && yes) mail = {bracketed(*line), {}, {}, connection, wire.is_secure()};

@@ -131,6 +131,7 @@ TEST_F(SmtpOutletTest, HandsOverAndNotesIt) {
 }
 
 TEST_F(SmtpOutletTest, WhatWaitedBeforeTheStartGoesInOrder) {
+  config_.connections = 1;
   serve();
   for (int i = 0; i < 1500; ++i) add("Subject: " + std::to_string(i) + "\r\n\r\n");
   start();
@@ -427,6 +428,15 @@ TEST_F(SmtpOutletTest, StoppingFinishesTheMailInHandAndIsQuick) {
   outlet_->stop();
   EXPECT_LT(steady_now() - before, 4s);
   EXPECT_EQ(ledger_.hand_over(position).state, HandOverState::waiting);
+}
+
+TEST_F(SmtpOutletTest, AFarSideSlowToSayGoodbyeDoesNotHoldUpTheVerdict) {
+  serve([](const Event& event) -> std::string {
+    if (event.step == "QUIT") return ScriptedServer::silence;
+    return event.step == "RCPT" ? "550 no" : "";
+  });
+  start();
+  ASSERT_TRUE(becomes(add(), HandOverState::refused, 3s));
 }
 
 TEST_F(SmtpOutletTest, ManyBoxesAtOnceOverSeveralConnections) {
