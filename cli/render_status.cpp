@@ -28,6 +28,11 @@ std::string round_trip(const JsonView& view) {
   return ms ? milliseconds(static_cast<std::int64_t>(*ms * 1000)) : "-";
 }
 
+std::string clock_offset(const JsonView& view) {
+  const JsonView offset = view.at("clock_offset_us");
+  return offset.is_there() ? signed_milliseconds(offset.whole()) : "-";
+}
+
 void render_head(std::ostream& out, const JsonView& status, bool colour) {
   const bool is_box = status.text("role") == "edge";
   out << (is_box ? "Box       " : "Centre    ") << coloured(status.text("verdict"), colour);
@@ -66,9 +71,8 @@ void render_link(std::ostream& out, const JsonView& link, WallTimeUs now_us, boo
   if (link.whole("since_us") > 0)
     out << " for " << span_in_words(std::max<std::int64_t>(now_us - link.whole("since_us"), 0));
   if (link.whole("session") != 0) out << ", session " << link.text("session");
-  out << ", round trip " << round_trip(link) << ", clock offset "
-      << signed_milliseconds(link.whole("clock_offset_us")) << "\n          last stored "
-      << age_in_words(link.whole("last_settled_us"), now_us) << ", "
+  out << ", round trip " << round_trip(link) << ", clock offset " << clock_offset(link)
+      << "\n          last stored " << age_in_words(link.whole("last_settled_us"), now_us) << ", "
       << counted(link.whole("reconnects"), "reconnect", "reconnects") << "\n";
   if (const std::string error = link.text("last_error"); !error.empty())
     out << "          last error: " << error << "\n";
@@ -156,9 +160,9 @@ void render_boxes(std::ostream& out, const JsonView& boxes, WallTimeUs now_us, b
     const bool connected = box.flag("connected");
     table.row({or_dash(box.text("id")), or_dash(box.text("verdict")), connected ? "up" : "down",
                age_in_words(box.whole("since_us"), now_us), connected ? round_trip(box) : "-",
-               connected ? signed_milliseconds(box.whole("clock_offset_us")) : "-",
-               age_in_words(box.whole("last_beat_us"), now_us), handshake(box),
-               std::to_string(box.whole("waiting_records")), std::to_string(box.whole("stored")),
+               connected ? clock_offset(box) : "-", age_in_words(box.whole("last_beat_us"), now_us),
+               handshake(box), std::to_string(box.whole("waiting_records")),
+               std::to_string(box.whole("stored")),
                age_in_words(box.whole("last_stored_us"), now_us), or_dash(box.text("software")),
                box.text("name")});
   }
@@ -166,12 +170,14 @@ void render_boxes(std::ostream& out, const JsonView& boxes, WallTimeUs now_us, b
 }
 
 void render_devices(std::ostream& out, const JsonView& devices, WallTimeUs now_us, bool colour) {
-  Table table({"DEVICE", "ADDRESS", ">SESSIONS", ">ACCEPTED", ">LOST", "LAST ACCEPTED"});
+  Table table({"DEVICE", "ADDRESS", ">SESSIONS", ">ACCEPTED", ">LOST", "LAST MAIL", "LAST HEARD",
+               "LAST ERROR"});
   for (const JsonView& device : devices.items())
-    table.row({or_dash(device.text("device")), or_dash(device.text("address")),
+    table.row({or_dash(device.text("name")), or_dash(device.text("address")),
                std::to_string(device.whole("sessions")), std::to_string(device.whole("accepted")),
                std::to_string(device.whole("lost")),
-               age_in_words(device.whole("last_accepted_us"), now_us)});
+               age_in_words(device.whole("last_mail_us"), now_us),
+               age_in_words(device.whole("last_heard_us"), now_us), device.text("last_error")});
   table.print(out, "  ", colour);
 }
 

@@ -100,7 +100,7 @@ TEST_F(AppTest, Exits1WhenTheDaemonSaysNo) {
 }
 
 TEST_F(AppTest, TakesTheSocketFromTheEnvironment) {
-  answer("devices", R"({"devices":[{"device":"cam-1","accepted":5}]})");
+  answer("devices", R"({"devices":[{"name":"cam-1","accepted":5}]})");
   ::setenv("ALARMWIRE_SOCKET", socket_.c_str(), 1);
   EXPECT_EQ(run_bare({"device", "list"}), 0);
   ::unsetenv("ALARMWIRE_SOCKET");
