@@ -28,7 +28,7 @@ struct Limits {
   std::size_t sessions = 2000;
   std::size_t sessions_per_device = 50;
   std::chrono::milliseconds idle_time = std::chrono::seconds(300);  // without a byte from the peer
-  std::chrono::milliseconds data_time = std::chrono::minutes(30);   // from 354 to the final dot
+  std::chrono::milliseconds data_time = std::chrono::hours(2);      // from 354 to the final dot
   std::chrono::milliseconds session_time = std::chrono::hours(4);   // then 421 between two mails
 };
 
