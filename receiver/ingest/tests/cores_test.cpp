@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include "receiver/ingest/flap_watch.hpp"
+#include "receiver/ingest/hold.hpp"
+
+namespace alarmwire::ingest {
+namespace {
+
+using std::chrono::seconds;
+const SteadyTime t0 = SteadyTime{} + seconds(1000);
+
+TEST(FlapWatch, speaks_once_after_many_fences_in_a_minute_and_takes_back_after_calm) {
+  FlapWatch watch;
+  for (std::size_t i = 1; i < FlapWatch::fences_max; ++i)
+    EXPECT_FALSE(watch.on_fence(t0 + seconds(i)));
+  EXPECT_TRUE(watch.on_fence(t0 + seconds(10)));
+  EXPECT_FALSE(watch.on_fence(t0 + seconds(11)));
+  EXPECT_FALSE(watch.on_tick(t0 + seconds(12)));
+  EXPECT_TRUE(watch.on_tick(t0 + seconds(11) + FlapWatch::calm));
+  EXPECT_FALSE(watch.on_tick(t0 + seconds(12) + FlapWatch::calm));
+}
+
+TEST(FlapWatch, a_flaky_line_is_not_a_clone) {
+  FlapWatch watch;
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(watch.on_fence(t0 + seconds(i * 15)));
+}
+
+class Holding : public ::testing::Test {
+ protected:
+  bool admit(Hold::Answer answer, SteadyTime at, int number) {
+    return hold.admit(answer, at, [this, number] { delivered.push_back(number); });
+  }
+  void release(SteadyTime at) {
+    for (const auto& answer : hold.release(at)) answer();
+  }
+  Hold hold;
+  std::vector<int> delivered;
+};
+
+TEST_F(Holding, keeps_everything_behind_a_full_in_order_until_the_pause_is_over) {
+  EXPECT_TRUE(admit(Hold::Answer::fine, t0, 1));
+  EXPECT_FALSE(admit(Hold::Answer::full, t0, 2));
+  EXPECT_FALSE(admit(Hold::Answer::neutral, t0, 3));
+  EXPECT_FALSE(admit(Hold::Answer::fine, t0, 4));
+  EXPECT_EQ(hold.until(), t0 + full_pause_min);
+  release(t0);
+  EXPECT_TRUE(delivered.empty());
+  release(t0 + full_pause_min);
+  EXPECT_EQ(delivered, (std::vector<int>{2, 3, 4}));
+  EXPECT_TRUE(admit(Hold::Answer::neutral, t0, 5));
+}
+
+TEST_F(Holding, pauses_grow_while_it_stays_full_and_start_anew_after_a_success) {
+  SteadyTime at = t0;
+  std::chrono::milliseconds expected = full_pause_min;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(admit(Hold::Answer::full, at, i));
+    EXPECT_EQ(hold.until() - at, expected);
+    at = hold.until();
+    release(at);
+    EXPECT_TRUE(admit(Hold::Answer::neutral, at, i));
+    expected = std::min(expected * 2, full_pause_max);
+  }
+  EXPECT_TRUE(admit(Hold::Answer::fine, at, 99));
+  EXPECT_FALSE(admit(Hold::Answer::busy, at, 100));
+  EXPECT_EQ(hold.until() - at, busy_pause);
+  at = hold.until();
+  release(at);
+  EXPECT_FALSE(admit(Hold::Answer::full, at, 101));
+  EXPECT_EQ(hold.until() - at, full_pause_min);
+}
+
+}  // namespace
+}  // namespace alarmwire::ingest
