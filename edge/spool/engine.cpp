@@ -244,11 +244,11 @@ void Engine::background(bool is_idle) {
     const Status done = vault_->probe_disk();
     if (done.has_error() && check(done.error())) return;
   }
-  for (std::size_t i = 0; i < jobs_.size(); ++i) {
-    if (jobs_[i]->is_waiting()) continue;
-    jobs_[i]->step();
+  std::erase_if(jobs_, [](const std::unique_ptr<Job>& job) { return job->is_done(); });
+  for (const std::unique_ptr<Job>& job : jobs_) {
+    if (job->is_waiting()) continue;
+    job->step();
     if (is_fatal_) return;
-    if (jobs_[i]->is_done()) jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
     break;
   }
   const Result<bool> more = vault_->tidy(wall_now_us(), is_idle);

@@ -19,9 +19,7 @@ StoreOptions options_of(const Config& config) {
 Result<std::unique_ptr<Vault>> open_once(const Config& config) {
   Result<std::unique_ptr<Store>> store = Store::open(options_of(config));
   if (store.has_error()) return store.error();
-  const std::string path = database_path(config.directory);
-  Status done = make_private(path);
-  if (done.has_value()) done = sync_directory(config.directory);
+  Status done = sync_directory(config.directory);
   if (done.has_value()) done = (*store)->check(check_limit);
   if (done.has_error()) {
     (*store)->abandon();

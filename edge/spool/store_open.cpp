@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 
+#include "edge/spool/files.hpp"
 #include "edge/spool/store.hpp"
 
 namespace alarmwire::spool {
@@ -70,7 +71,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
       sqlite::Database::open(options.path, sqlite::Database::Mode::create, options.vfs);
   if (database.has_error()) return database.error();
   std::unique_ptr<Store> store(new Store(std::move(*database)));
-  Status done = store->configure(options);
+  Status done = make_private(options.path);  // before the WAL is made: it inherits the mode
+  if (done.has_value()) done = store->configure(options);
   if (done.has_value()) done = store->make_schema();
   if (done.has_error()) {
     store->abandon();

@@ -130,7 +130,7 @@ TEST_F(Damage, EveryPageTornInTurnNeverStopsServiceAndNeverLies) {
   const auto pages = std::filesystem::file_size(database()) / 4096;
   Folder good;
   std::filesystem::copy_file(database(), good.path() + "/spool.db");
-  for (std::uint64_t page = 0; page < pages; page += 7) {
+  for (std::uint64_t page = 0; page < pages; page += pages / 12) {
     std::filesystem::remove_all(folder.path() + "/quarantine");
     std::filesystem::remove(folder.path() + "/spool.db-wal");
     std::filesystem::copy_file(good.path() + "/spool.db", database(),
