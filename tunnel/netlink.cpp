@@ -271,21 +271,28 @@ Status create_persistent_tun(const std::string& name) {
 }
 
 Status set_link_up(unsigned index, std::uint32_t mtu) {
-  Request request(RTM_NEWLINK, NLM_F_ACK);
-  auto& body = request.body<ifinfomsg>();
-  body.ifi_family = AF_UNSPEC;
-  body.ifi_index = static_cast<int>(index);
-  body.ifi_flags = IFF_UP;
-  body.ifi_change = IFF_UP;
-  mnl_attr_put_u32(request.header(), IFLA_MTU, mtu);
-  // Without this the kernel gives the link an fe80:: address and sends router solicitations in it.
-  nlattr* spec = mnl_attr_nest_start(request.header(), IFLA_AF_SPEC);
-  nlattr* inet6 = mnl_attr_nest_start(request.header(), AF_INET6);
-  mnl_attr_put_u8(request.header(), IFLA_INET6_ADDR_GEN_MODE, addr_gen_none);
-  mnl_attr_nest_end(request.header(), inet6);
-  mnl_attr_nest_end(request.header(), spec);
-  const int error = request.ask();
-  if (error != 0) return netlink_failure(error, "setting MTU and bringing the interface up");
+  const auto link_request = [index](unsigned flags) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    auto& body = request.body<ifinfomsg>();
+    body.ifi_family = AF_UNSPEC;
+    body.ifi_index = static_cast<int>(index);
+    body.ifi_flags = flags;
+    body.ifi_change = flags;
+    return request;
+  };
+  Request prepare = link_request(0);
+  mnl_attr_put_u32(prepare.header(), IFLA_MTU, mtu);
+  // Without this the kernel gives the link an fe80:: address, and sends router solicitations into
+  // it. It must stand before the link goes up, so it is a request of its own.
+  nlattr* spec = mnl_attr_nest_start(prepare.header(), IFLA_AF_SPEC);
+  nlattr* inet6 = mnl_attr_nest_start(prepare.header(), AF_INET6);
+  mnl_attr_put_u8(prepare.header(), IFLA_INET6_ADDR_GEN_MODE, addr_gen_none);
+  mnl_attr_nest_end(prepare.header(), inet6);
+  mnl_attr_nest_end(prepare.header(), spec);
+  if (const int error = prepare.ask(); error != 0) return netlink_failure(error, "setting the MTU");
+  if (const int error = link_request(IFF_UP).ask(); error != 0) {
+    return netlink_failure(error, "bringing the interface up");
+  }
   return {};
 }
 

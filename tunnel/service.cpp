@@ -70,7 +70,13 @@ Status Service::start() {
 }
 
 void Service::stop() {
-  if (std::exchange(is_stopped_, true)) return;
+  if (is_stopped_) return;
+  if (device_) {
+    // Where the boxes are right now is what the next start begins with.
+    poll_device();
+    act();
+  }
+  is_stopped_ = true;
   if (control_) control_->close();
   poll_timer_.cancel();
   deadline_timer_.cancel();
@@ -170,7 +176,9 @@ PeerConfig Service::peer_config(std::size_t index) const {
 DeviceConfig Service::device_config() const {
   DeviceConfig config;
   config.private_key = secrets_.private_key;
-  config.listen_port = settings_.listen_port;
+  // "Any" means: the one we had, also after wireguard-go was started anew. A box keeps its mapping
+  // in the NAT so, and the centre finds it where it was.
+  config.listen_port = settings_.listen_port != 0 ? settings_.listen_port : listen_port_;
   for (std::size_t i = 0; i < settings_.peers.size(); ++i) config.peers.push_back(peer_config(i));
   return config;
 }

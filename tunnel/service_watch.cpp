@@ -146,7 +146,10 @@ void Service::restart_device() {
   ++restarts_;
   Status done = device_->create();
   if (done) done = device_->apply(device_config());
-  if (!done) return lose_device(done.error().diagnostics);
+  if (!done) {
+    listen_port_ = 0;  // somebody else may have taken it meanwhile
+    return lose_device(done.error().diagnostics);
+  }
   is_serving_ = true;
   is_apply_due_ = false;
   served_at_ = steady_now();

@@ -107,8 +107,9 @@ Status UserspaceDevice::create() {
   }
   if (version_.empty()) version_ = ask_version();
   if (Status s = netlink::create_persistent_tun(interface_); !s) return s;
+  // Silent: at "error" it writes a line every 5 s for each box that was never seen.
   Result<process::Child> child = process::Child::start(
-      {program_path, "-f", interface_}, {"WG_PROCESS_FOREGROUND=1", "LOG_LEVEL=error"});
+      {program_path, "-f", interface_}, {"WG_PROCESS_FOREGROUND=1", "LOG_LEVEL=silent"});
   if (!child) return child.error();
   child_.emplace(std::move(*child));
   return wait_until_serving();

@@ -1,0 +1,62 @@
+#include "tunnel/firewall.hpp"
+
+#include <gtest/gtest.h>
+
+namespace alarmwire::tunnel::firewall {
+namespace {
+
+Rules rules_with(std::vector<std::uint16_t> ports) {
+  return {"wgcentre", Prefix::parse("fd12:3456:789a::/48").value(),
+          Ipv6::parse("fd12:3456:789a::7").value(), std::move(ports)};
+}
+
+std::size_t position(const std::string& text, const std::string& part) {
+  const std::size_t found = text.find(part);
+  EXPECT_NE(found, std::string::npos) << part << " is not in\n" << text;
+  return found;
+}
+
+TEST(Ruleset, ReplacesItsOwnTableInOneTransaction) {
+  const std::string text = ruleset(rules_with({7411}));
+  EXPECT_LT(position(text, "table inet alarmwire_wgcentre {}"),
+            position(text, "delete table inet alarmwire_wgcentre"));
+  EXPECT_LT(position(text, "delete table inet alarmwire_wgcentre"),
+            position(text, "table inet alarmwire_wgcentre {\n"));
+  EXPECT_EQ(text.find("flush ruleset"), std::string::npos);  // others' tables are others'
+}
+
+TEST(Ruleset, TheCentreTakesTheLinkPortAtItsOwnAddressOnly) {
+  const std::string text = ruleset(rules_with({7411, 7412}));
+  position(text, "ip6 daddr fd12:3456:789a::7 tcp dport { 7411, 7412 } ct state new accept");
+}
+
+TEST(Ruleset, ABoxTakesNothingNew) {
+  const std::string text = ruleset(rules_with({}));
+  EXPECT_EQ(text.find("ct state new"), std::string::npos);
+  EXPECT_LT(position(text, "ct state established,related accept"),
+            position(text, "    counter drop\n  }\n"));
+}
+
+TEST(Ruleset, AnswersBeforeItDropsAndDropsLast) {
+  const std::string text = ruleset(rules_with({7411}));
+  EXPECT_LT(position(text, "tcp dport"), position(text, "    counter drop\n  }\n"));
+}
+
+TEST(Ruleset, NothingOfTheTunnelEntersBesideItOrIsForwarded) {
+  const std::string text = ruleset(rules_with({7411}));
+  const std::size_t input = position(text, "hook input");
+  const std::size_t forward = position(text, "hook forward");
+  const std::size_t output = position(text, "hook output");
+  EXPECT_LT(text.find("ip6 daddr fd12:3456:789a::/48 counter drop", input), forward);
+  EXPECT_LT(text.find("iifname \"wgcentre\" counter drop", forward), output);
+  EXPECT_LT(text.find("oifname \"wgcentre\" counter drop", forward), output);
+  EXPECT_NE(text.find("ip6 daddr fd12:3456:789a::/48 counter drop", output), std::string::npos);
+}
+
+TEST(Removal, SucceedsWhetherTheTableIsThereOrNot) {
+  EXPECT_EQ(removal("wgedge"),
+            "table inet alarmwire_wgedge {}\ndelete table inet alarmwire_wgedge\n");
+}
+
+}  // namespace
+}  // namespace alarmwire::tunnel::firewall
