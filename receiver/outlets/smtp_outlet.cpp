@@ -103,8 +103,8 @@ class SmtpOutlet final : public Outlet {
   bool poked_ = false;
   bool running_ = false;
   bool stopping_ = false;
-  bool at_start_ = true;       // reading what was waiting before
-  ledger::Position seen_ = 0;  // read up to here
+  ledger::Position was_there_ = 0;  // records up to here were stored before the start
+  ledger::Position seen_ = 0;       // read up to here
   std::optional<SteadyTime> ledger_retry_at_;
   SteadyTime book_sleeps_until_{};
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -118,10 +118,12 @@ class SmtpOutlet final : public Outlet {
 };
 
 void SmtpOutlet::start() {
+  const ledger::Position last = ledger_.snapshot().last_position;
   const Lock lock(mutex_);
   if (running_) return;
   running_ = true;
   poked_ = true;
+  was_there_ = last;
   auto on_durable = [this](const BoxId& box, Lane lane) {
     const Lock durable_lock(mutex_);
     order_.noted(box, lane);
@@ -214,13 +216,12 @@ void SmtpOutlet::read_forward(Lock& lock) {
       lock.lock();
       if (!page) return ledger_failed(page.error());
       for (const ledger::HandOver& waiting : *page) {
-        order_.offer(waiting, at_start_);
+        order_.offer(waiting, waiting.position <= was_there_);
         seen_ = waiting.position;
       }
       more = page->size() == read_page_rows;
       dispatch();
     }
-    at_start_ = false;
   }
 }
 

@@ -30,6 +30,14 @@ ledger::Record FakeLedger::add(const BoxId& box, Lane lane, const Envelope& enve
   return record;
 }
 
+ledger::Snapshot FakeLedger::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  ledger::Snapshot snapshot;
+  snapshot.records = rows_.size();
+  snapshot.last_position = static_cast<ledger::Position>(rows_.size());
+  return snapshot;
+}
+
 void FakeLedger::fail_writes(int count) {
   const std::lock_guard lock(mutex_);
   failing_writes_ = count;

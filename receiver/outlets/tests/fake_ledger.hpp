@@ -48,7 +48,7 @@ class FakeLedger : public ledger::Ledger {
                                                    std::size_t limit) const override;
   Result<std::uint64_t> count_hand_overs(const std::string& outlet,
                                          ledger::HandOverState state) const override;
-  ledger::Snapshot snapshot() const override { return {}; }
+  ledger::Snapshot snapshot() const override;
 
  private:
   struct Row {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
@@ -164,6 +165,7 @@ class ScriptedServer::Wire {
 
 ScriptedServer::ScriptedServer(Rule rule, Security security, std::uint16_t port)
     : security_(security), rule_(std::move(rule)) {
+  ::signal(SIGPIPE, SIG_IGN);  // as the daemons do
   listen_fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int one = 1;
   ::setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
