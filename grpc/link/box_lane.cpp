@@ -424,6 +424,7 @@ void BoxLane::refuse(const v1::Settled& settled, Actions& actions) {
 
 void BoxLane::advance(Epoch& epoch, const v1::Settled& settled, Actions& actions) {
   const std::uint64_t seq = settled.seq();
+  epoch.sent = std::max(epoch.sent, seq);  // it may have been refused in mid-record
   box_action::Settled action;
   while (!in_flight_.empty() && in_flight_.front().key.epoch == epoch.held.epoch &&
          in_flight_.front().last_seq <= seq) {
