@@ -71,7 +71,7 @@ def receiver(centre, boxes, prefix):
             "domain": f"{box.id}.internal", "addresses": box.bound_addresses,
         }))
     sections.append(("[[outlet]]", {
-        "name": "ebues", "kind": "smtp", "host": "127.0.0.1", "port": 2525, "tls": "none",
+        "name": "ebues", "kind": "smtp", "host": "127.0.0.1", "port": 2525, "tls": "none", "language": "en",
         "test_address": "test@ebues.internal", **centre.outlet_options,
     }))
     return toml(sections)

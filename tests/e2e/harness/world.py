@@ -191,7 +191,7 @@ class Centre:
         self.receiver = Program(
             "receiver", self.netns,
             [self.world.program("alarmwire-receiver"), "--config", self.receiver_config],
-            UID_RECEIVER, ["net_raw"], self.folder / "receiver.log")  # SO_BINDTODEVICE
+            UID_RECEIVER, [], self.folder / "receiver.log")
         self.standin = Program(
             "ebues", self.netns,
             [PYTHON, "-u", STANDIN, "--listen", "127.0.0.1:2525", "--mails", self.mails,
