@@ -1,0 +1,373 @@
+// The centre's session, step by step; clocks and the lane picker.
+#include "grpc/link/centre_session.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "grpc/link/beats.hpp"
+#include "grpc/link/lane_picker.hpp"
+
+namespace alarmwire::link {
+namespace {
+
+using namespace std::chrono_literals;
+using Verdict = StoreOutcome::Verdict;
+
+constexpr EpochId epoch{9};
+
+class CentreTest : public ::testing::Test {
+ protected:
+  void SetUp() override { make(); }
+  void make() {
+    CentreConfig config;
+    config.record_bytes_max = 10'000'000;
+    session = std::make_unique<CentreSession>(config, now);
+    actions.clear();
+    written.clear();
+  }
+  void take() {
+    for (int i = 0; i < 100; ++i) {
+      bool writes = false;
+      for (CentreAction& action : session->take_actions()) {
+        if (auto* write = std::get_if<centre_action::Write>(&action)) {
+          written.push_back(write->frame);
+          writes = true;
+        }
+        actions.push_back(std::move(action));
+      }
+      if (!writes) return;
+      session->on_write_ready(now);
+    }
+  }
+  void say(v1::BoxFrame frame) {
+    session->on_frame(std::move(frame), now);
+    take();
+  }
+  static v1::BoxFrame hello() {
+    v1::BoxFrame frame;
+    frame.mutable_hello()->set_major(protocol_major);
+    v1::LaneRange& range = *frame.mutable_hello()->add_ranges();
+    range.set_epoch(epoch.value);
+    range.set_lane(2);
+    return frame;
+  }
+  void welcome(CentreState state = {}) {
+    say(hello());
+    session->on_state(std::move(state), now);
+    take();
+  }
+  static v1::BoxFrame record(std::uint64_t seq, std::uint64_t size, std::uint64_t bytes) {
+    v1::BoxFrame frame;
+    v1::Record& one = *frame.mutable_record();
+    one.set_epoch(epoch.value);
+    one.set_lane(2);
+    one.set_seq(seq);
+    one.set_alarm_id(std::string(16, 'i'));
+    one.set_hash(std::string(32, 'h'));
+    one.set_envelope(encode_envelope(Envelope{}));
+    one.set_size(size);
+    one.set_data(std::string(bytes, 'd'));
+    return frame;
+  }
+  static v1::BoxFrame chunk(std::uint64_t offset, std::uint64_t bytes) {
+    v1::BoxFrame frame;
+    frame.mutable_chunk()->set_lane(2);
+    frame.mutable_chunk()->set_offset(offset);
+    frame.mutable_chunk()->set_data(std::string(bytes, 'd'));
+    return frame;
+  }
+  void answer(std::uint64_t token, Verdict verdict, std::uint64_t cursor = 0) {
+    session->on_stored(token, {verdict, 77, cursor}, now);
+    take();
+  }
+  template <typename Action>
+  std::vector<const Action*> all() {
+    std::vector<const Action*> found;
+    for (const CentreAction& action : actions) {
+      if (const auto* one = std::get_if<Action>(&action)) found.push_back(one);
+    }
+    return found;
+  }
+  std::vector<v1::Settled> settled() {
+    std::vector<v1::Settled> found;
+    for (const v1::CentreFrame& frame : written) {
+      if (frame.has_settled()) found.push_back(frame.settled());
+    }
+    return found;
+  }
+  void expect_closed(CloseCode code) {
+    ASSERT_EQ(all<centre_action::Close>().size(), 1u);
+    EXPECT_EQ(all<centre_action::Close>()[0]->code, code);
+  }
+
+  Now now{SteadyTime(1000s), 1'700'000'000'000'000};
+  std::unique_ptr<CentreSession> session;
+  std::vector<CentreAction> actions;
+  std::vector<v1::CentreFrame> written;
+};
+
+TEST_F(CentreTest, AsksForItsStateThenWelcomes) {
+  say(hello());
+  EXPECT_EQ(all<centre_action::LoadState>().size(), 1u);
+  EXPECT_TRUE(written.empty());
+  CentreState state;
+  state.session = 5;
+  state.cursors = {{epoch, Lane::alarm, 3}, {EpochId{1234}, Lane::alarm, 8}};
+  session->on_state(state, now);
+  take();
+  ASSERT_FALSE(written.empty());
+  EXPECT_EQ(written[0].welcome().session(), 5u);
+  ASSERT_EQ(written[0].welcome().cursors_size(), 1);  // only what the box holds
+  EXPECT_EQ(written[0].welcome().cursors(0).seq(), 3u);
+}
+
+TEST_F(CentreTest, SettlesOnlyAfterTheCommit) {
+  welcome();
+  say(record(1, 10, 10));
+  say(record(2, 10, 10));
+  ASSERT_EQ(all<centre_action::Store>().size(), 2u);
+  EXPECT_TRUE(settled().empty());
+  answer(all<centre_action::Store>()[0]->token, Verdict::stored);
+  answer(all<centre_action::Store>()[1]->token, Verdict::known);
+  ASSERT_EQ(settled().size(), 2u);
+  EXPECT_EQ(settled()[0].seq(), 1u);
+  EXPECT_FALSE(settled()[0].duplicate());
+  EXPECT_EQ(settled()[1].seq(), 2u);
+  EXPECT_TRUE(settled()[1].duplicate());
+}
+
+TEST_F(CentreTest, PutsMiddlingRecordsTogetherAndStagesLargeOnes) {
+  welcome();
+  say(record(1, 100'000, 60'000));
+  EXPECT_TRUE(all<centre_action::Store>().empty());
+  say(chunk(60'000, 40'000));
+  ASSERT_EQ(all<centre_action::Store>().size(), 1u);
+  EXPECT_EQ(all<centre_action::Store>()[0]->body.size(), 100'000u);
+  say(record(2, 300'000, 60'000));
+  for (std::uint64_t at = 60'000; at < 300'000; at += 60'000) say(chunk(at, 60'000));
+  EXPECT_EQ(all<centre_action::Stage>().size(), 5u);
+  ASSERT_EQ(all<centre_action::Store>().size(), 2u);
+  EXPECT_TRUE(all<centre_action::Store>()[1]->staged);
+}
+
+TEST_F(CentreTest, GivesCreditBackWhenStagedAndWhenSettled) {
+  welcome();
+  say(record(1, 300'000, 60'000));
+  for (const auto* stage : all<centre_action::Stage>()) session->on_staged(stage->token, {}, now);
+  take();
+  ASSERT_TRUE(written.back().has_grant());
+  EXPECT_GE(written.back().grant().credit().bytes(), 60'000u);
+  EXPECT_EQ(written.back().grant().credit().records(), 0u);
+}
+
+TEST_F(CentreTest, ResumesOnlyWhereSomethingIsStaged) {
+  CentreState state;
+  CentreState::Staged staged;
+  staged.key = {epoch, Lane::alarm, 1};
+  staged.hash.fill('h');
+  staged.bytes = 120'000;
+  state.staged = {staged};
+  welcome(state);
+  auto frame = record(1, 130'000, 10'000);
+  frame.mutable_record()->set_offset(120'000);
+  say(frame);
+  ASSERT_EQ(all<centre_action::Stage>().size(), 1u);
+  EXPECT_EQ(all<centre_action::Stage>()[0]->offset, 120'000u);
+  frame.mutable_record()->set_seq(2);
+  say(frame);
+  expect_closed(CloseCode::protocol);
+}
+
+TEST_F(CentreTest, AfterAgainEverythingIsDroppedUntilTheBoxWentBack) {
+  welcome();
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) say(record(seq, 5, 5));
+  const auto stores = all<centre_action::Store>();
+  const std::uint64_t first = stores[0]->token;
+  const std::uint64_t second = stores[1]->token;
+  answer(first, Verdict::stored);
+  answer(second, Verdict::hash_mismatch);
+  ASSERT_EQ(settled().size(), 2u);
+  EXPECT_EQ(settled()[1].verdict(), v1::Settled::AGAIN);
+  EXPECT_EQ(settled()[1].seq(), 1u);
+  say(record(4, 5, 5));  // was on its way
+  EXPECT_EQ(all<centre_action::Store>().size(), 3u);
+  answer(all<centre_action::Store>()[2]->token, Verdict::gap, 1);
+  EXPECT_EQ(settled().size(), 2u);  // the answer no longer counts
+  say(record(2, 5, 5));
+  EXPECT_EQ(all<centre_action::Store>().size(), 4u);
+}
+
+TEST_F(CentreTest, RefusesForGoodWithATombstoneFirst) {
+  welcome();
+  say(record(1, 20'000'000, 0));
+  auto frame = record(2, 5, 5);
+  frame.mutable_record()->set_envelope("?");
+  say(frame);
+  const auto tombstones = all<centre_action::Tombstone>();
+  ASSERT_EQ(tombstones.size(), 2u);
+  EXPECT_TRUE(tombstones[0]->refused);
+  EXPECT_TRUE(settled().empty());
+  session->on_tombstoned(tombstones[0]->token, {TombstoneOutcome::Verdict::done, 1}, now);
+  take();
+  ASSERT_EQ(settled().size(), 1u);
+  EXPECT_EQ(settled()[0].verdict(), v1::Settled::NEVER);
+  EXPECT_EQ(settled()[0].code(), "too-large");
+  session->on_tombstoned(all<centre_action::Tombstone>()[1]->token,
+                         {TombstoneOutcome::Verdict::done, 2}, now);
+  take();
+  EXPECT_EQ(settled()[1].code(), "malformed-envelope");
+}
+
+TEST_F(CentreTest, AVoidMayEndTheOpenRecord) {
+  welcome();
+  say(record(1, 100'000, 60'000));
+  v1::BoxFrame frame;
+  frame.mutable_void_()->set_epoch(epoch.value);
+  frame.mutable_void_()->set_lane(2);
+  frame.mutable_void_()->set_first_seq(1);
+  frame.mutable_void_()->set_last_seq(1);
+  say(frame);
+  ASSERT_EQ(all<centre_action::Tombstone>().size(), 1u);
+  EXPECT_FALSE(all<centre_action::Tombstone>()[0]->refused);
+  say(record(2, 5, 5));
+  EXPECT_EQ(all<centre_action::Store>().size(), 1u);
+}
+
+// Each of these frames breaks the contract in another way.
+TEST_F(CentreTest, WhatBreaksTheContractEndsTheStream) {
+  std::vector<v1::BoxFrame> frames;
+  const auto spoilt = [&](auto spoil) {
+    frames.push_back(record(1, 10, 10));
+    spoil(*frames.back().mutable_record());
+  };
+  spoilt([](v1::Record& one) { one.set_lane(4); });
+  spoilt([](v1::Record& one) { one.set_epoch(1); });
+  spoilt([](v1::Record& one) { one.set_seq(0); });
+  spoilt([](v1::Record& one) { one.set_seq(2); });
+  spoilt([](v1::Record& one) { one.set_alarm_id("short"); });
+  spoilt([](v1::Record& one) { one.set_hash("short"); });
+  spoilt([](v1::Record& one) { one.set_envelope(std::string(60'000, 'e')); });
+  spoilt([](v1::Record& one) { one.set_size(9); });
+  spoilt([](v1::Record& one) { one.set_offset(11); });
+  spoilt([](v1::Record& one) { one.set_size(20), one.set_offset(5); });
+  spoilt([](v1::Record& one) { one.set_size(100'000), one.set_data(std::string(70'000, 'd')); });
+  frames.push_back(chunk(0, 5));
+  frames.push_back(hello());
+  frames.push_back({});
+  for (const v1::BoxFrame& frame : frames) {
+    make();
+    welcome();
+    say(frame);
+    expect_closed(CloseCode::protocol);
+    EXPECT_TRUE(all<centre_action::Store>().empty());
+  }
+}
+
+TEST_F(CentreTest, ABoxOverItsCreditIsCutOff) {
+  welcome();
+  for (std::uint64_t seq = 1; seq <= 257; ++seq) say(record(seq, 0, 0));
+  expect_closed(CloseCode::protocol);
+}
+
+TEST_F(CentreTest, UnknownFramesAreSkippedWhenIgnorable) {
+  welcome();
+  v1::BoxFrame frame;
+  frame.set_ignorable(true);
+  say(frame);
+  EXPECT_TRUE(session->is_up());
+}
+
+TEST_F(CentreTest, AnotherMajorVersionIsToldSo) {
+  auto frame = hello();
+  frame.mutable_hello()->set_major(2);
+  say(frame);
+  expect_closed(CloseCode::version);
+}
+
+TEST_F(CentreTest, SilenceFencingAndMissingHellosEndTheStream) {
+  welcome();
+  now.steady += 15s;
+  session->on_timer(now);
+  take();
+  expect_closed(CloseCode::silent);
+  make();
+  welcome();
+  session->fence();
+  take();
+  expect_closed(CloseCode::fenced);
+  make();
+  now.steady += 11s;
+  session->on_timer(now);
+  take();
+  expect_closed(CloseCode::silent);
+}
+
+TEST_F(CentreTest, AStateThatCannotBeReadEndsTheStream) {
+  say(hello());
+  session->on_state_failed("the ledger cannot be read");
+  take();
+  expect_closed(CloseCode::failed);
+}
+
+TEST_F(CentreTest, ReceiptsAreBoundedWhenTheBoxDoesNotRead) {
+  say(hello());
+  session->on_state({}, now);  // its Welcome is never reported as written
+  for (std::size_t i = 0; i < receipts_waiting_max + 10; ++i) session->receipt({}, now);
+  take();
+  EXPECT_LE(written.size(), receipts_waiting_max + 1);
+}
+
+TEST(BeatsTest, BothSidesLearnTheClocksAfterOneAndAHalfRoundTrips) {
+  Beats box(Beats::Side::box);
+  Beats centre(Beats::Side::centre);
+  const std::int64_t skew_us = 3'000'000;  // the centre is ahead
+  Now at{SteadyTime(50s), 1'000'000'000};
+  const auto centre_now = [&] { return Now{at.steady, at.wall_us + skew_us}; };
+  const auto pass = [&](std::chrono::milliseconds time) {
+    at.steady += time;
+    at.wall_us += time.count() * 1000;
+  };
+  box.start(5000ms, at);
+  centre.start(5000ms, centre_now());
+  ASSERT_TRUE(box.is_due(at));
+  const v1::Beat first = box.make(at);
+  pass(10ms);
+  centre.on_beat(first, centre_now());
+  ASSERT_TRUE(centre.is_due(centre_now()));
+  const v1::Beat answer = centre.make(centre_now());
+  pass(10ms);
+  box.on_beat(answer, at);
+  ASSERT_TRUE(box.clock().has_value());
+  EXPECT_EQ(box.clock()->rtt_us, 20'000);
+  EXPECT_EQ(box.clock()->offset_us, skew_us);
+  ASSERT_TRUE(box.is_due(at));
+  const v1::Beat second = box.make(at);
+  pass(10ms);
+  centre.on_beat(second, centre_now());
+  ASSERT_TRUE(centre.clock().has_value());
+  EXPECT_EQ(centre.clock()->offset_us, skew_us);
+}
+
+TEST(BeatsTest, TheSampleWithTheShortestWayIsBelieved) {
+  Beats beats(Beats::Side::box);
+  beats.sample(900, 5);
+  beats.sample(100, 7);
+  beats.sample(500, 9);
+  EXPECT_EQ(beats.clock()->offset_us, 7);
+}
+
+TEST(LanePickerTest, HigherLanesGoFirstButTheLowerAreNotStarved) {
+  LanePicker picker;
+  std::array<std::size_t, lane_count> frames{1000, 0, 1000, 1000};
+  std::array<int, lane_count> times{};
+  for (int i = 0; i < 3200; ++i) ++times[*picker.pick(frames)];
+  EXPECT_GT(times[0], 2900);
+  EXPECT_GT(times[2], 50);
+  EXPECT_GT(times[3], 50);
+  EXPECT_EQ(picker.pick({0, 0, 0, 1}), 3u);
+  EXPECT_EQ(picker.pick({}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace alarmwire::link
