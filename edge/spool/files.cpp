@@ -144,7 +144,10 @@ Result<std::string> quarantine(const std::string& directory, WallTimeUs now) {
   Result<std::string> name = make_quarantine(directory, now);
   if (name.has_error()) return name;
   const Status moved = move_both(directory, *name);
-  if (moved.has_error()) return moved.error();
+  if (moved.has_error()) {
+    ::rmdir(quarantine_path(directory, *name).c_str());  // if nothing was moved
+    return moved.error();
+  }
   std::error_code ignored;
   fs::remove(suspect_path(directory), ignored);
   return name;

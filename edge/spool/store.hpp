@@ -104,6 +104,7 @@ class Store {
   explicit Store(sqlite::Database database)
       : database_(std::move(database)), statements_(database_), rows_(database_) {}
   Status configure(const StoreOptions& options);
+  Status empty_wal();
   Status make_schema();
   Status load_epochs(LaneBook& book, Contents& contents);
   Status load_lanes(LaneBook& book);

@@ -73,6 +73,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   std::unique_ptr<Store> store(new Store(std::move(*database)));
   Status done = make_private(options.path);  // before the WAL is made: it inherits the mode
   if (done.has_value()) done = store->configure(options);
+  if (done.has_value()) done = store->empty_wal();
   if (done.has_value()) done = store->make_schema();
   if (done.has_error()) {
     store->abandon();
@@ -109,6 +110,15 @@ Status Store::configure(const StoreOptions& options) {
   return set_quota(options.quota_bytes);
 }
 
+// After a failed sync the system may show pages of the WAL that never reached the disk, and a later
+// sync would not write them. Copying all into the database and starting the WAL anew writes every
+// page again.
+Status Store::empty_wal() {
+  const Status done = database_.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  wal_frames_ = 0;
+  return done.has_error() && sqlite::is_full(done.error()) ? Status{} : done;
+}
+
 Status Store::set_quota(std::uint64_t quota_bytes) {
   // A backstop well above our own account: reaching it is a bug in the account, not a full spool.
   const std::uint64_t pages = quota_bytes / page_bytes * 5 / 4 + 1024;
@@ -127,7 +137,10 @@ Status Store::make_schema() {
   const Status made = database_.exec(schema_sql + std::string("PRAGMA user_version=") +
                                      std::to_string(schema_version));
   if (made.has_error()) return made;
-  return transaction->commit();
+  const Status committed = transaction->commit();
+  if (committed.has_error()) return committed;
+  // A database file that is still empty on the disk would have SQLite throw its WAL away.
+  return empty_wal();
 }
 
 Status Store::check(std::chrono::milliseconds limit) {

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -331,6 +332,16 @@ void for_each_model(Action action) {
   }
 }
 
+// Without power nothing is renamed: the program only seems to live on.
+bool is_any_cut() {
+  const Guard guard(registry().mutex);
+  for (Model* model : registry().models) {
+    const Guard inner(model->mutex);
+    if (model->is_cut) return true;
+  }
+  return false;
+}
+
 std::string normal(const char* path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
@@ -441,6 +452,10 @@ extern "C" int fsync(int fd) {
 }
 
 extern "C" int rename(const char* from, const char* to) noexcept {
+  if (powercut::is_any_cut()) {
+    errno = EIO;
+    return -1;
+  }
   const int result = static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0u));
   if (result == 0)
     powercut::for_each_model(
