@@ -80,8 +80,19 @@ std::shared_ptr<Stream> Ingest::Hub::open(const std::string& peer_address,
   auto stream = std::make_shared<Stream>(shared_from_this(), box_state(*box), peer_address,
                                          std::move(link), session_config());
   streams_.insert(stream);
+  bound_unwelcomed(stream->box(), stream);
   stream->pump();
   return stream;
+}
+
+// A box cannot pile up streams that never say Hello.
+void Ingest::Hub::bound_unwelcomed(BoxState& box, const std::shared_ptr<Stream>& newest) {
+  box.unwelcomed.push_back(newest);
+  if (box.unwelcomed.size() <= unwelcomed_per_box_max) return;
+  const std::shared_ptr<Stream> oldest = box.unwelcomed.front().lock();
+  box.unwelcomed.pop_front();
+  if (oldest && !oldest->was_up() && !oldest->is_over())
+    oldest->close(link::CloseCode::stopped, "too many streams of this box");
 }
 
 std::shared_ptr<BoxState> Ingest::Hub::box_state(const BoxId& box) {

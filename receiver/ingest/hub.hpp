@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,7 @@ struct BoxState {
   bool loading = false;             // current waits for older writes to end
   std::size_t writes_in_flight = 0;
   FlapWatch flaps;
+  std::deque<std::weak_ptr<Stream>> unwelcomed;  // the latest, oldest first; some may be up by now
 };
 
 class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Ingest::Hub> {
@@ -64,6 +66,7 @@ class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Inges
  private:
   std::shared_ptr<BoxState> box_state(const BoxId& box);
   link::CentreConfig session_config() const;
+  void bound_unwelcomed(BoxState& box, const std::shared_ptr<Stream>& newest);
   void load_when_clear(BoxState& box);
   void count_fence(BoxState& box);
   void tick();

@@ -10,7 +10,8 @@
 //
 // Bounded: of one box at most bytes_in_flight_per_box_max are in memory between credit and commit.
 //
-// Thread-safety: every public function may be called from any thread. All sessions and the Observer
+// Thread-safety: every function but stop() and the destructor may be called from any thread; these
+// two on the context's thread, or when nothing runs it. All sessions and the Observer
 // run on `context`, which one thread must run, and which must outlive the ledger's callbacks.
 #pragma once
 
@@ -41,6 +42,7 @@ inline constexpr std::chrono::milliseconds full_pause_max{8000};
 inline constexpr std::chrono::milliseconds drain_max{2500};
 inline constexpr std::chrono::milliseconds drain_settle{200};  // for the last Settled to go out
 inline constexpr std::size_t boxes_max = 20'000;
+inline constexpr std::size_t unwelcomed_per_box_max = 4;  // streams; then the oldest is ended
 
 struct Config {
   std::string software;  // "alarmwire 0.1.0"
@@ -96,7 +98,7 @@ class Ingest {
 
   Ingest(boost::asio::io_context& context, Config config, ledger::Ledger& ledger, BoxOf box_of,
          Observer& observer);
-  ~Ingest();  // as stop(); call it on the context's thread or when the context is not running
+  ~Ingest();  // as stop()
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 

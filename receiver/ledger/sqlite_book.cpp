@@ -72,6 +72,7 @@ Status Book::forget() {
   cursors_.clear();
   open_.clear();
   hashing_.clear();
+  reported_conflicts_.clear();  // better told twice than never
   news_ = {};
   records_ = records_at_start_;
   dropped_bodies_ = dropped_at_start_;

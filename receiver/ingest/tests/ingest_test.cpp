@@ -232,6 +232,17 @@ TEST_F(Centre, a_drain_ends_in_time_though_the_ledger_does_not_answer) {
   EXPECT_LT(steady_now() - start, std::chrono::seconds(3));
 }
 
+TEST_F(Centre, a_box_cannot_pile_up_streams_that_never_say_hello) {
+  std::vector<std::unique_ptr<BoxEnd>> silent;
+  for (std::size_t i = 0; i < unwelcomed_per_box_max + 2; ++i)
+    silent.push_back(std::make_unique<BoxEnd>(*ingest, "fd00::a"));
+  EXPECT_TRUE(silent[0]->wait_closed(link::CloseCode::stopped));
+  EXPECT_TRUE(silent[1]->wait_closed(link::CloseCode::stopped));
+  EXPECT_FALSE(silent[2]->link().closed().has_value());
+  silent.back()->send(hello(epoch));
+  EXPECT_TRUE(silent.back()->welcome().has_value());
+}
+
 TEST_F(Centre, garbage_ends_the_stream_and_touches_nothing) {
   BoxEnd box(*ingest, "fd00::a");
   box.send(v1::BoxFrame());
