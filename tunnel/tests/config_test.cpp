@@ -9,7 +9,7 @@ constexpr const char* key_a = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 constexpr const char* key_b = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
 std::string common(const std::string& more = "") {
-  return "[smtp]\nbanner = \"x\"\n[tunnel]\nprivate_key_file = \"/k\"\n"
+  return "\n\n[tunnel]\nprivate_key_file = \"/k\"\n"
          "prefix = \"fd12:3456:789a::/48\"\n" +
          more;
 }
@@ -17,9 +17,8 @@ std::string box_file(const std::string& more = "") {
   return common(more) + "[tunnel.centre]\npublic_key = \"" + key_a +
          "\"\nendpoints = [\"centre.example:51820\", \"192.0.2.1:443\"]\n";
 }
-std::string box_entry(const std::string& id, const std::string& key) {
-  return "[[box]]\nid = \"" + id + "\"\npublic_key = \"" + key +
-         "\"\nname = \"Site\"\naddresses = [\"a@b\"]\n";
+std::string box_entry(const std::string& id, const std::string& key, const std::string& more = "") {
+  return "[[box]]\nid = \"" + id + "\"\npublic_key = \"" + key + "\"\n" + more;
 }
 
 struct Read {
@@ -100,6 +99,15 @@ TEST(Config, AnAbsentKeyFileIsAProblemOfTheDaemonThatReadsIt) {
   read_settings(reader.root(), KeyFiles::read);
   EXPECT_NE(reader.finish().error().diagnostics.find("t.toml:4:1: tunnel.private_key_file"),
             std::string::npos);
+}
+
+TEST(Config, TheTunnelDaemonLeavesOthersKeysAloneAndTheirOwnersStillCheckThem) {
+  const std::string text =
+      "[smtp]\nx = 1\n" + common() + box_entry("site-a", key_a, "name = \"Site\"\n");
+  config::Reader reader = config::parse(text, "t.toml").value();
+  read_settings(reader.root(), KeyFiles::read);
+  EXPECT_EQ(reader.finish().error().diagnostics.find("unknown key"), std::string::npos);
+  EXPECT_NE(read(text).problems.find("unknown key \"smtp\""), std::string::npos);
 }
 
 TEST(Config, WhatCannotChangeWhileRunningIsNamed) {
