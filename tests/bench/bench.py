@@ -23,6 +23,7 @@ from measure import (Loader, Quiet, Tap, connect_ms, percentile, sync_ms)  # noq
 SINK_PORT, TAP_PORT = 2526, 2525
 DOOR_PORT = 2530
 LAN_DEVICES = 64
+BOXES = 100
 SIZES = {"1k": 1024, "100k": 100 * 1024}
 DEVICES = (1, 16, 64)
 PATH_DELAY_US = 25_000  # each way
@@ -233,6 +234,29 @@ class Bench:
                                      1 / 8 if self.quick else 1)
             self.figures.put("memory.box_1000_sessions_1gib_mib", height, "MiB")
 
+    def receiver_memory(self):
+        print("\nmemory: the receiver with 100 boxes (simulated streams, 50 alarms each)")
+        addresses = []
+
+        def prepare(world):
+            self.use_sink(world)
+            addresses.extend(memory.know_boxes(world, BOXES))
+
+        world = World(boxes=0, prepare=prepare)
+        try:
+            centre_address = world.alarmwire_text(
+                "key", "address", "--prefix", world.prefix, world.centre.public_key).strip()
+            boxes = memory.connect_boxes(world, centre_address, addresses)
+            world.centre.start_ebues()
+            world.centre.receiver.start()
+            world.centre.wait_for_receiver()
+            height, said = memory.busy_receiver(world, boxes, self.tools, centre_address,
+                                                addresses, 50, 10 if self.quick else 30)
+            print(f"  {said}")
+            self.figures.put("memory.receiver_100_boxes_mib", height, "MiB")
+        finally:
+            world.remove()
+
     # --- the end ---------------------------------------------------------------------------
 
     def judge(self):
@@ -258,6 +282,8 @@ class Bench:
         self.figures.bar("box idle: at most 64 MiB", value("memory.box_idle_mib") <= 64)
         self.figures.bar("box with 1,000 sessions and 1 GiB: at most 128 MiB",
                          value("memory.box_1000_sessions_1gib_mib") <= 128)
+        self.figures.bar("receiver with 100 boxes: at most 256 MiB",
+                         value("memory.receiver_100_boxes_mib") <= 256)
         self.figures.put("machine.busy_share_worst", self.quiet.worst)
 
     def report(self, path):
@@ -280,6 +306,7 @@ def main():
     bench.against_the_chain()
     bench.long_path()
     bench.full_memory()
+    bench.receiver_memory()
     bench.judge()
     bench.report(options.json)
     return 0

@@ -1,8 +1,11 @@
-"""How much memory the box takes when much is going on."""
+"""How much memory box and receiver take when much is going on."""
 
+import json
 import socket
 import time
+import types
 
+from harness import net
 from harness.process import resident_kib
 
 SESSIONS = 1000
@@ -36,3 +39,37 @@ def full_box(world, loader, door_port, devices, share=1.0):
         each.shutdown(socket.SHUT_RDWR)
         each.close()
     return height / 1024
+
+
+def know_boxes(world, count):
+    """Enters boxes that exist only as keys and tunnel addresses; answers the addresses."""
+    addresses = []
+    for number in range(1, count + 1):
+        key = world.folder / f"stranger-{number}.key"
+        made = json.loads(world.alarmwire_text("--json", "key", "generate", "--out", str(key)))
+        public = made["public_key"]
+        world.centre.strangers.append(types.SimpleNamespace(
+            id=f"sim-{number}", number=number, public_key=public, bound_addresses=[]))
+        addresses.append(world.alarmwire_text("key", "address", "--prefix", world.prefix,
+                                              public).strip())
+    return addresses
+
+
+def connect_boxes(world, centre_address, addresses):
+    """A cable in the place of the tunnel: the receiver listens on an interface of that name."""
+    boxes, centre = world.namespace("boxes"), world.centre.netns
+    net.cable(boxes, "boxes0", centre, "wgcentre")
+    centre.ip("address", "add", f"{centre_address}/48", "dev", "wgcentre", "nodad")
+    lines = "".join(f"address add {each}/48 dev boxes0 nodad\n" for each in addresses)
+    net.run("ip", "-n", boxes.name, "-6", "-batch", "-", input=lines)
+    return boxes
+
+
+def busy_receiver(world, boxes, tools, centre_address, addresses, records, seconds):
+    """MiB of the receiver with every box's stream up and records flowing; and what the simulator
+    says of them."""
+    listing = world.folder / "addresses.txt"
+    listing.write_text("\n".join(addresses) + "\n")
+    said = boxes.inside(str(tools / "bench_boxes"), centre_address, "7411", str(listing),
+                        str(records), str(seconds), timeout_s=seconds + 30)
+    return resident_kib(world.centre.receiver.pid, "VmHWM") / 1024, said.strip()

@@ -170,6 +170,7 @@ class Centre:
         self.rules = self.folder / "ebues/rules.json"
         self.mailbox = Mailbox(self.mails, self.envelopes)
         self.outlet_options = {}
+        self.strangers = []  # boxes that are known but not built here
 
     def build_network(self):
         self.netns = self.world.namespace("centre")
@@ -200,7 +201,7 @@ class Centre:
 
     def write_config(self):
         self.receiver_config.write_text(
-            config.receiver(self, self.world.boxes, self.world.prefix))
+            config.receiver(self, self.world.boxes + self.strangers, self.world.prefix))
 
     def start_ebues(self):
         self.standin.start()
