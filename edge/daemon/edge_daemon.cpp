@@ -1,0 +1,243 @@
+#include "edge/daemon/edge_daemon.hpp"
+
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "edge/daemon/messages.hpp"
+#include "edge/watch/fault_booker.hpp"
+
+namespace alarmwire::edge {
+namespace {
+
+constexpr const char* software = "alarmwire " ALARMWIRE_VERSION;
+
+Status make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return errno_failure(error.value(), "creating " + path);
+  return {};
+}
+
+std::int64_t handshake_age_ms(const boost::json::object& tunnel) {
+  const boost::json::value* peers = tunnel.if_contains("peers");
+  if (peers == nullptr || !peers->is_array() || peers->get_array().empty()) return -1;
+  const boost::json::value& peer = peers->get_array().front();
+  const boost::json::value* age =
+      peer.is_object() ? peer.get_object().if_contains("handshake_age_ms") : nullptr;
+  boost::system::error_code error;
+  const auto value = age != nullptr ? age->to_number<std::int64_t>(error) : -1;
+  return error ? -1 : value;
+}
+
+}  // namespace
+
+EdgeDaemon::EdgeDaemon(std::string config_path, Config config)
+    : config_path_(std::move(config_path)),
+      config_(std::move(config)),
+      started_(steady_now()),
+      tunnel_heard_(started_) {}
+
+// The spool goes before what its observer posts to, gRPC before the spool it reads from.
+EdgeDaemon::~EdgeDaemon() {
+  uplink_.reset();
+  spool_.reset();
+}
+
+Status EdgeDaemon::start() {
+  log::set_level(config_.log_level);
+  for (const auto step : {&EdgeDaemon::open_spool, &EdgeDaemon::open_uplink, &EdgeDaemon::open_door,
+                          &EdgeDaemon::open_control})
+    if (Status done = (this->*step)(); done.has_error()) return done;
+  signals_ = daemon::Signals::install(
+      context_, [this] { stop(); }, [this] { reload(); });
+  watchdog_ = daemon::start_watchdog(context_);
+  tick();
+  log::write(EDGE_STARTED, {{"version", ALARMWIRE_VERSION}});
+  daemon::notify_ready("takes alarms");
+  return {};
+}
+
+int EdgeDaemon::run() {
+  context_.run();
+  return daemon::exit_ok;
+}
+
+Status EdgeDaemon::open_spool() {
+  for (const std::string& path : {config_.state_directory, config_.spool.directory})
+    if (Status made = make_directory(path); made.has_error()) return made;
+  faults_ = std::make_unique<FaultDesk>(context_, config_.state_directory + "/faults.json");
+  Result<std::unique_ptr<spool::Spool>> opened = spool::Spool::open(config_.spool, *this);
+  if (opened.has_error()) return opened.error();
+  spool_ = std::move(*opened);
+  faults_->open_with(watch::spool_booker(*spool_));
+  // A full spool of an earlier life may have room now; nobody else would say so.
+  const spool::Snapshot now = spool_->snapshot();
+  if (now.used_bytes < now.quota_bytes / 10 * 9)
+    faults_->report("", std::string(fault::spool_full), "spool", "room again", true);
+  return {};
+}
+
+Status EdgeDaemon::open_uplink() {
+  const std::optional<tunnel::Ipv6> centre = tunnel::centre_address(config_.tunnel);
+  if (!centre) return Failure(Errc::invalid_argument, "tunnel.centre: missing");
+  tunnel_ = std::make_shared<tunnel::TunnelClient>(context_, config_.tunnel.control_socket);
+  tunnel_->start({});
+  uplink::Config config;
+  config.centre.address = centre->to_string();
+  config.centre.port = config_.tunnel.link_port;
+  config.software = software;
+  config.ledger_id_file = config_.state_directory + "/ledger-id";
+  uplink::Callbacks callbacks;
+  callbacks.on_link = [this](bool up, const std::string& reason) { on_link(up, reason); };
+  callbacks.on_fault = [this](const std::string& code, const std::string& subject,
+                              const std::string& reason) {
+    faults_->event("", code, subject, reason);
+  };
+  uplink_ =
+      std::make_unique<uplink::Uplink>(context_, *spool_, std::move(config), std::move(callbacks));
+  uplink_->start();
+  return {};
+}
+
+Status EdgeDaemon::open_door() {
+  intake_ = std::make_unique<SpoolIntake>(context_, *spool_, *uplink_, *faults_, config_.lanes,
+                                          config_.ack_waits());
+  Result<std::unique_ptr<smtp::Door>> opened = smtp::Door::open(
+      context_, config_.smtp, *intake_,
+      [devices = config_.devices](const boost::asio::ip::address& address) {
+        return devices.name_of(address);
+      },
+      smtp::inherited_sockets());
+  if (opened.has_error()) return opened.error();
+  door_ = std::move(*opened);
+  return {};
+}
+
+Status EdgeDaemon::open_control() {
+  Result<std::unique_ptr<control::Server>> opened =
+      control::Server::open(context_, config_.control_socket, config_.control_group);
+  if (opened.has_error()) return opened.error();
+  control_ = std::move(*opened);
+  commands_ =
+      std::make_unique<status::BoxCommands>(*spool_, *uplink_, [this] { return figures(); });
+  commands_->install(*control_);
+  return {};
+}
+
+// --- what the spool says, from its own thread ---
+
+void EdgeDaemon::on_record(const RecordKey& key) {
+  boost::asio::post(context_, [this, key] {
+    if (uplink_) uplink_->on_record(key);
+  });
+}
+
+void EdgeDaemon::on_fault(const std::string& code, const std::string& subject,
+                          const std::string& reason, bool over) {
+  faults_->report("", code, subject, reason, over);
+}
+
+// No reply may leave this process any more: not even destructors run.
+void EdgeDaemon::on_fatal(const Failure& failure) {
+  log::write(EDGE_FATAL, {{"reason", failure.diagnostics}});
+  std::_Exit(daemon::exit_failed);
+}
+
+// --- time, link and tunnel ---
+
+void EdgeDaemon::on_link(bool up, const std::string& reason) {
+  tunnel_->tell_stream(std::string(centre_box_id), up);
+  daemon::notify_status(up ? "link up" : "link down: " + reason);
+}
+
+void EdgeDaemon::tick() {
+  watch_tunnel();
+  tick_timer_.expires_after(std::chrono::seconds(1));
+  tick_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) tick();
+  });
+}
+
+void EdgeDaemon::watch_tunnel() {
+  const std::string code(fault::tunnel_daemon);
+  if (const auto& state = tunnel_->status()) {
+    tunnel_heard_ = steady_now();
+    faults_->report("", code, "alarmwire-tunnel", "answers again", true);
+    const std::int64_t age_ms = handshake_age_ms(*state);
+    // The path has just come back: no need to wait for the next try.
+    if (!uplink_->is_up() && age_ms >= 0 && age_ms < 1500) uplink_->hurry();
+  } else if (steady_now() - tunnel_heard_ > tunnel_daemon_grace) {
+    faults_->report("", code, "alarmwire-tunnel", "does not answer on its control socket", false);
+  }
+}
+
+// --- signals ---
+
+void EdgeDaemon::reload() {
+  daemon::notify_reloading();
+  Result<Config> fresh = load_config(config_path_);
+  if (fresh.has_error()) {
+    log::write(EDGE_RELOAD_REFUSED, {{"reason", fresh.error().diagnostics}});
+    daemon::notify_ready("the new configuration was refused");
+    return;
+  }
+  const auto resolver = [devices = fresh->devices](const boost::asio::ip::address& address) {
+    return devices.name_of(address);
+  };
+  log::set_level(fresh->log_level);
+  intake_->reconfigure(fresh->lanes, fresh->ack_waits());
+  spool_->reconfigure(fresh->spool.quota_bytes, fresh->spool.settled_ring);
+  if (const Status door = door_->reconfigure(fresh->smtp, resolver); door.has_error())
+    log::write(EDGE_RESTART_NEEDED,
+               {{"setting", "smtp.listener"}, {"reason", door.error().diagnostics}});
+  const std::pair<const char*, bool> fixed[] = {
+      {"edge.state_directory", fresh->state_directory != config_.state_directory},
+      {"edge.control_socket", fresh->control_socket != config_.control_socket},
+      {"spool.directory", fresh->spool.directory != config_.spool.directory},
+      {"spool.secure_delete", fresh->spool.secure_delete != config_.spool.secure_delete},
+      {"tunnel.centre",
+       tunnel::centre_address(fresh->tunnel) != tunnel::centre_address(config_.tunnel)},
+      {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
+  };
+  for (const auto& [setting, changed] : fixed)
+    if (changed) log::write(EDGE_RESTART_NEEDED, {{"setting", setting}});
+  log::write(EDGE_RELOADED, {{"path", config_path_}});
+  daemon::notify_ready("takes alarms");
+}
+
+void EdgeDaemon::stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  log::write(EDGE_STOPPING);
+  daemon::notify_stopping();
+  tick_timer_.cancel();
+  // The link stays up while the last mails come in: their devices still hear `stored`.
+  door_->stop(stop_patience, [this] { finish(); });
+}
+
+void EdgeDaemon::finish() {
+  uplink_->stop();
+  faults_->close();
+  control_->close();
+  tunnel_->stop();
+  watchdog_.reset();
+  signals_.reset();
+  context_.stop();
+}
+
+status::BoxFigures EdgeDaemon::figures() const {
+  status::BoxFigures figures;
+  figures.tunnel = tunnel_->status();
+  figures.link = uplink_->status();
+  figures.spool = spool_->snapshot();
+  figures.door = door_->snapshot();
+  figures.faults = faults_->open_faults();
+  figures.uptime_s =
+      std::chrono::duration_cast<std::chrono::seconds>(steady_now() - started_).count();
+  figures.now_us = wall_now_us();
+  return figures;
+}
+
+}  // namespace alarmwire::edge

@@ -1,0 +1,68 @@
+// The box put together: door → intake → spool → uplink, with the fault desk, the control socket and
+// the way to alarmwire-tunnel beside them. One io_context, one thread; the spool and gRPC bring
+// their own.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+
+#include "common/daemon.hpp"
+#include "common/fault_desk.hpp"
+#include "edge/daemon/config.hpp"
+#include "edge/status/box_commands.hpp"
+#include "tunnel/client/tunnel_client.hpp"
+
+namespace alarmwire::edge {
+
+class EdgeDaemon final : private spool::Observer {
+ public:
+  // Mails under way may finish this long after SIGTERM; all is over within 5 s.
+  static constexpr std::chrono::milliseconds stop_patience{3000};
+  static constexpr std::chrono::seconds tunnel_daemon_grace{15};
+
+  EdgeDaemon(std::string config_path, Config config);
+  ~EdgeDaemon() override;
+
+  Status start();
+  int run();  // until SIGTERM; the exit code
+
+ private:
+  void on_record(const RecordKey& key) override;
+  void on_fault(const std::string& code, const std::string& subject, const std::string& reason,
+                bool over) override;
+  void on_fatal(const Failure& failure) override;
+
+  Status open_spool();
+  Status open_uplink();
+  Status open_door();
+  Status open_control();
+  void on_link(bool up, const std::string& reason);
+  void tick();
+  void watch_tunnel();
+  void reload();
+  void stop();
+  void finish();
+  status::BoxFigures figures() const;
+
+  const std::string config_path_;
+  Config config_;
+  const SteadyTime started_;
+  boost::asio::io_context context_{1};
+  boost::asio::steady_timer tick_timer_{context_};
+  std::unique_ptr<FaultDesk> faults_;
+  std::unique_ptr<spool::Spool> spool_;
+  std::shared_ptr<tunnel::TunnelClient> tunnel_;
+  std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<SpoolIntake> intake_;
+  std::unique_ptr<smtp::Door> door_;
+  std::unique_ptr<status::BoxCommands> commands_;
+  std::unique_ptr<control::Server> control_;
+  std::unique_ptr<daemon::Signals> signals_;
+  std::shared_ptr<void> watchdog_;
+  SteadyTime tunnel_heard_;
+  bool stopping_ = false;
+};
+
+}  // namespace alarmwire::edge

@@ -1,0 +1,24 @@
+// What alarmwire-edge logs; the runbook entries stand in docs/runbook/edge.md.
+#pragma once
+
+#include "common/log.hpp"
+
+namespace alarmwire::edge {
+
+inline constexpr log::Event EDGE_STARTED{"EDGE_STARTED", log::Level::info, "the box takes alarms"};
+inline constexpr log::Event EDGE_STOPPING{"EDGE_STOPPING", log::Level::info, "the box stops"};
+inline constexpr log::Event EDGE_RELOADED{"EDGE_RELOADED", log::Level::info,
+                                          "the configuration was read again"};
+inline constexpr log::Event EDGE_RELOAD_REFUSED{
+    "EDGE_RELOAD_REFUSED", log::Level::error,
+    "the new configuration is wrong; the old one stays in force"};
+inline constexpr log::Event EDGE_RESTART_NEEDED{
+    "EDGE_RESTART_NEEDED", log::Level::warning,
+    "a changed setting takes effect only after a restart"};
+inline constexpr log::Event EDGE_FATAL{
+    "EDGE_FATAL", log::Level::error,
+    "the spool's file cannot be trusted any more; leaving at once, to recover at the next start"};
+inline constexpr log::Event EDGE_START_FAILED{"EDGE_START_FAILED", log::Level::error,
+                                              "the box could not start"};
+
+}  // namespace alarmwire::edge
