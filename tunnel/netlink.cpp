@@ -335,7 +335,8 @@ Changes classify(std::string_view datagram, unsigned own_index, const Prefix& pr
   const auto* message = reinterpret_cast<const nlmsghdr*>(aligned.data());
   int left = static_cast<int>(datagram.size());
   Changes changes;
-  while (mnl_nlmsg_ok(message, left)) {
+  // libmnl takes a length over INT_MAX for a negative one, and lets it pass.
+  while (mnl_nlmsg_ok(message, left) && message->nlmsg_len <= datagram.size()) {
     const Changes one = classify_message(message, own_index, prefix);
     changes.ours |= one.ours;
     changes.others |= one.others;
