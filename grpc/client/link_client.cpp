@@ -89,8 +89,9 @@ class Attempt final : public grpc::ClientBidiReactor<v1::BoxFrame, v1::CentreFra
     closing_ = true;
     if (!writing_) half_close();
     const auto deadline = std::chrono::system_clock::now() + finish_wait_max;
-    last_wait_.Set(deadline, [this](bool expired) {
-      if (expired) context_.TryCancel();
+    last_wait_.Set(deadline, [weak = weak_from_this()](bool expired) {
+      const auto self = weak.lock();
+      if (expired && self != nullptr) self->context_.TryCancel();
     });
   }
 

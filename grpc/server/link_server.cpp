@@ -54,6 +54,7 @@ class Handle final : public LinkStream {
   void write(const v1::CentreFrame& frame) override;
   void consumed() override;
   void close(CloseCode code, const std::string& reason) override;
+  void cancel();
   void forget() {
     const std::lock_guard lock(mutex_);
     reactor_ = nullptr;
@@ -106,10 +107,12 @@ class Reactor final : public grpc::ServerBidiReactor<v1::BoxFrame, v1::CentreFra
     if (!writing_) return finish();
     // The peer may not be reading at all: then the stream is torn down.
     const auto deadline = std::chrono::system_clock::now() + last_write_wait_max;
-    last_write_.Set(deadline, [this](bool expired) {
-      if (expired) context_.TryCancel();
+    last_write_.Set(deadline, [handle = handle_](bool expired) {
+      if (expired) handle->cancel();
     });
   }
+
+  void cancel() { context_.TryCancel(); }
 
   void OnReadDone(bool ok) override {
     {
@@ -190,6 +193,11 @@ void Handle::consumed() {
 void Handle::close(CloseCode code, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   if (reactor_ != nullptr) reactor_->close(code, reason);
+}
+
+void Handle::cancel() {
+  const std::lock_guard lock(mutex_);
+  if (reactor_ != nullptr) reactor_->cancel();
 }
 
 class Server final : public LinkServer, public v1::Link::CallbackService {

@@ -43,10 +43,12 @@ class Journal {
 class BoxEnd : public ClientHandler {
  public:
   void on_frame(std::uint64_t attempt, v1::CentreFrame frame) override {
-    journal.add("frame");
     if (client != nullptr) client->consumed(attempt);
-    const std::lock_guard lock(mutex);
-    last = std::move(frame);
+    {
+      const std::lock_guard lock(mutex);
+      last = std::move(frame);
+    }
+    journal.add("frame");
   }
   void on_write_done(std::uint64_t) override { journal.add("written"); }
   void on_closed(std::uint64_t, const std::string& reason) override {
