@@ -351,7 +351,8 @@ class Centre : public ::testing::Test {
   Centre() : guard_(context.get_executor()) {
     ledger::Config config;
     config.directory = folder.path();
-    real = std::move(*ledger::open_sqlite_ledger(config, memory));
+    Result<std::unique_ptr<ledger::Ledger>> opened = ledger::open_sqlite_ledger(config, memory);
+    real = std::move(*opened);
     gate = std::make_unique<GatedLedger>(*real);
     auto box_of = [](const std::string& address) -> std::optional<BoxId> {
       if (address == "fd00::a") return "site-a";
