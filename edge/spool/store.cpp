@@ -205,11 +205,21 @@ Result<std::uint64_t> Store::used_bytes() {
 // With one connection a passive checkpoint always comes to its end; the next commit starts the WAL
 // from its beginning.
 Status Store::checkpoint() {
-  const auto made = statements_.get("PRAGMA wal_checkpoint(PASSIVE)");
+  return run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
+// The answer is a row: was it busy, frames in the WAL, frames copied; -1 when there is no WAL.
+Status Store::run_checkpoint(const char* sql) {
+  const auto made = statements_.get(sql);
   if (made.has_error()) return made.error();
-  const Status done = (*made)->run();
-  if (done.has_value()) wal_frames_ = 0;
-  return done;
+  Running statement(**made);
+  const Result<bool> row = statement->step();
+  if (row.has_error()) return row.error();
+  const bool is_whole = *row && statement->column_int(0) == 0 && statement->column_int(1) >= 0 &&
+                        statement->column_int(1) == statement->column_int(2);
+  if (!is_whole) return Failure(Errc::io, "the WAL was not copied into the database");
+  wal_frames_ = 0;
+  return (*made)->run();
 }
 
 Status Store::vacuum_slice() {

@@ -104,7 +104,9 @@ class Store {
   explicit Store(sqlite::Database database)
       : database_(std::move(database)), statements_(database_), rows_(database_) {}
   Status configure(const StoreOptions& options);
+  Status enter_wal_mode(const std::string& path);
   Status empty_wal();
+  Status run_checkpoint(const char* sql);
   Status make_schema();
   Status load_epochs(LaneBook& book, Contents& contents);
   Status load_lanes(LaneBook& book);

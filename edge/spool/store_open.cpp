@@ -94,14 +94,8 @@ Status Store::configure(const StoreOptions& options) {
       std::to_string(cache_kib) +
       "; PRAGMA secure_delete=" + (options.secure_delete ? "ON" : "OFF"));
   if (set.has_error()) return set;
-  {
-    Result<sqlite::Statement> wal = database_.prepare("PRAGMA journal_mode=WAL");
-    if (wal.has_error()) return wal.error();
-    const Result<bool> row = wal->step();
-    if (row.has_error()) return row.error();
-    if (!*row || wal->column_text(0) != "wal")
-      return Failure(Errc::unsupported, options.path + ": the file system takes no WAL");
-  }
+  const Status wal = enter_wal_mode(options.path);
+  if (wal.has_error()) return wal;
   const Status sync =
       database_.exec("PRAGMA synchronous=" + std::string(synchronous_mode()) +
                      "; PRAGMA journal_size_limit=" + std::to_string(journal_size_limit_bytes));
@@ -110,12 +104,23 @@ Status Store::configure(const StoreOptions& options) {
   return set_quota(options.quota_bytes);
 }
 
+// The change of mode is committed by the statement's end, after its row: an error there must be seen,
+// or the file would go on with a rollback journal, whose commits a power cut may undo.
+Status Store::enter_wal_mode(const std::string& path) {
+  Result<sqlite::Statement> statement = database_.prepare("PRAGMA journal_mode=WAL");
+  if (statement.has_error()) return statement.error();
+  const Result<bool> row = statement->step();
+  if (row.has_error()) return row.error();
+  if (!*row || statement->column_text(0) != "wal")
+    return Failure(Errc::unsupported, path + ": the file system takes no WAL");
+  return statement->run();
+}
+
 // After a failed sync the system may show pages of the WAL that never reached the disk, and a later
 // sync would not write them. Copying all into the database and starting the WAL anew writes every
 // page again.
 Status Store::empty_wal() {
-  const Status done = database_.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-  wal_frames_ = 0;
+  const Status done = run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
   return done.has_error() && sqlite::is_full(done.error()) ? Status{} : done;
 }
 

@@ -52,6 +52,8 @@ Life live(const spool::Config& config) {
   return life;
 }
 
+constexpr std::chrono::seconds salvage_limit{3};
+
 // True: all is there, in the file or by salvage.
 bool has_all(spool::Spool& store, const Life& life) {
   for (const alarmwire::AlarmId& id : life.acked) {
@@ -59,7 +61,7 @@ bool has_all(spool::Spool& store, const Life& life) {
       const auto found = help::find(store, id);
       return found.has_value() && help::verify(store, found->header.key).has_value();
     };
-    if (!help::eventually(there)) return false;
+    if (!help::eventually(there, salvage_limit)) return false;
   }
   return true;
 }

@@ -189,12 +189,13 @@ inline std::string whole_body(Spool& spool, const RecordKey& key) {
   }
 }
 template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+bool eventually(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+  const SteadyTime end = steady_now() + limit;
+  while (!condition()) {
+    if (steady_now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return false;
+  return true;
 }
 
 struct Opened {
