@@ -27,6 +27,7 @@ struct Marks {
   bool unassigned = false;  // goes to the box's unassigned address
   bool repeat = false;      // may have been handed over before: the answer was lost
   bool test = false;
+  bool operator==(const Marks&) const = default;
 };
 using SubjectMarks = Marks;  // which of them go into the subject
 

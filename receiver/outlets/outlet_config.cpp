@@ -45,7 +45,7 @@ void read_password(config::Table& table, SmtpConfig& config) {
     table.problem("password_file", "cannot read a password from the first line of '" + path + "'");
 }
 
-void read_way(config::Table& table, SmtpConfig& config) {
+void read_way(config::Table& table, SmtpConfig& config, const OutletDefaults& defaults) {
   config.host = table.required_string("host");
   if (!config.host.empty() && !is_host(config.host))
     table.problem("host", "'" + config.host + "' is not a host name or address");
@@ -57,7 +57,8 @@ void read_way(config::Table& table, SmtpConfig& config) {
   if (!config.ca_file.empty() && !std::ifstream(config.ca_file))
     table.problem("ca_file", "cannot read '" + config.ca_file + "'");
   read_password(table, config);
-  config.ehlo_name = table.string("ehlo_name", own_host_name());
+  config.ehlo_name =
+      table.string("ehlo_name", defaults.hostname.empty() ? own_host_name() : defaults.hostname);
   if (!sites::is_domain(config.ehlo_name)) table.problem("ehlo_name", "is not a host name");
   config.connect_timeout = table.duration("connect_timeout", config.connect_timeout,
                                           milliseconds(100), milliseconds(60'000));
@@ -70,8 +71,9 @@ void read_way(config::Table& table, SmtpConfig& config) {
                     static_cast<std::int64_t>(connections_max)));
 }
 
-void read_words(config::Table& table, SmtpConfig& config) {
-  config.language = static_cast<sites::Language>(table.choice("language", 0, {"de", "en"}));
+void read_words(config::Table& table, SmtpConfig& config, const OutletDefaults& defaults) {
+  config.language = static_cast<sites::Language>(
+      table.choice("language", static_cast<std::size_t>(defaults.language), {"de", "en"}));
   config.late_after = table.duration("late_after", config.late_after, milliseconds(1'000),
                                      milliseconds(86'400'000));
   for (const std::string& mark : table.strings("marks", {})) {
@@ -99,7 +101,7 @@ std::string SmtpConfig::target() const {
   return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-std::vector<SmtpConfig> read_outlets(config::Table root) {
+std::vector<SmtpConfig> read_outlets(config::Table root, const OutletDefaults& defaults) {
   std::vector<SmtpConfig> outlets;
   std::set<std::string> names;
   for (config::Table table : root.tables("outlet")) {
@@ -110,8 +112,8 @@ std::vector<SmtpConfig> read_outlets(config::Table root) {
     if (!names.insert(config.name).second)
       table.problem("name", "outlet '" + config.name + "' is there twice");
     table.choice("kind", 0, {"smtp"});
-    read_way(table, config);
-    read_words(table, config);
+    read_way(table, config, defaults);
+    read_words(table, config, defaults);
     outlets.push_back(std::move(config));
     if (outlets.size() > outlets_max) {
       table.problem("name", "more than " + std::to_string(outlets_max) + " outlets");

@@ -36,10 +36,17 @@ struct SmtpConfig {
   std::string test_address;  // the only one that tests are sent to; empty: tests stay here
 
   std::string target() const;  // "10.0.0.5:25", "[::1]:25"
+  bool operator==(const SmtpConfig&) const = default;
+};
+
+// What an outlet takes from the centre unless it says otherwise.
+struct OutletDefaults {
+  std::string hostname;  // empty: the machine's own
+  sites::Language language = sites::Language::de;
 };
 
 // Problems are recorded in the tables (file:line:col); the answer counts only if the reader's
 // finish() is ok. Reads password files.
-std::vector<SmtpConfig> read_outlets(config::Table root);
+std::vector<SmtpConfig> read_outlets(config::Table root, const OutletDefaults& defaults = {});
 
 }  // namespace alarmwire::outlets

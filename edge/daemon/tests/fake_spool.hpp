@@ -18,7 +18,11 @@ class FakeSpool final : public spool::Spool {
   std::optional<Failure> fail_append;
   std::optional<Failure> fail_commit;
   bool join_next = false;
-  spool::Snapshot state{.quota_bytes = 1 << 20};
+  spool::Snapshot state = [] {
+    spool::Snapshot empty;
+    empty.quota_bytes = 1 << 20;
+    return empty;
+  }();
 
   spool::UploadId begin_upload() override {
     uploads[++last_upload_];

@@ -1,0 +1,179 @@
+#include "receiver/daemon/centre_status.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "common/text.hpp"
+
+namespace alarmwire::receiver {
+namespace {
+
+namespace json = boost::json;
+
+// WireGuard renews its keys every 120 s: a handshake older than this means no path.
+constexpr std::int64_t handshake_stale_ms = 180'000;
+constexpr WallTimeUs waiting_too_long_us = 60'000'000;
+
+const json::object* peer_of(const CentreFigures& figures, const BoxId& box) {
+  if (!figures.tunnel) return nullptr;
+  const json::value* peers = figures.tunnel->if_contains("peers");
+  if (peers == nullptr || !peers->is_array()) return nullptr;
+  for (const json::value& peer : peers->get_array()) {
+    const json::value* name = peer.is_object() ? peer.get_object().if_contains("box") : nullptr;
+    if (name != nullptr && name->is_string() && name->get_string() == box)
+      return &peer.get_object();
+  }
+  return nullptr;
+}
+
+bool has_fresh_handshake(const json::object* peer) {
+  const json::value* age = peer != nullptr ? peer->if_contains("handshake_age_ms") : nullptr;
+  boost::system::error_code error;
+  const auto age_ms = age != nullptr ? age->to_number<std::int64_t>(error) : 0;
+  return age != nullptr && !error && age_ms < handshake_stale_ms;
+}
+
+struct Verdict {
+  std::string_view colour;
+  std::string reason;
+};
+
+Verdict judge(const BoxFigures& box, const json::object* peer, WallTimeUs now_us) {
+  if (!box.seen && !box.link) return {"never-seen", "has never connected"};
+  if (box.link && box.link->connected) {
+    const WallTimeUs offset_us = box.link->clock ? box.link->clock->offset_us : 0;
+    const WallTimeUs oldest = box.link->oldest_waiting_us;
+    if (oldest > 0 && now_us - offset_us - oldest > waiting_too_long_us)
+      return {"amber", "an alarm waits on the box"};
+    return {"green", "connected"};
+  }
+  if (has_fresh_handshake(peer)) return {"amber", "tunnel up, no stream"};
+  return {"red",
+          box.link && !box.link->down_reason.empty() ? box.link->down_reason : "not connected"};
+}
+
+json::object describe_box(const BoxFigures& box, const json::object* peer, WallTimeUs now_us) {
+  const Verdict verdict = judge(box, peer, now_us);
+  json::object object{
+      {"id", box.site.id},
+      {"name", box.site.name},
+      {"domain", box.site.domain},
+      {"verdict", verdict.colour},
+      {"verdict_reason", scrub_utf8(verdict.reason)},
+      {"silent", box.silent},
+      {"connected", box.link && box.link->connected},
+      {"rtt_ms", nullptr},
+      {"clock_offset_us", nullptr},
+  };
+  if (box.link) {
+    const ingest::BoxStatus& link = *box.link;
+    object["since_us"] = link.since_us;
+    object["session"] = link.session;
+    object["sessions"] = link.sessions;
+    object["last_beat_us"] = link.last_heard_us;
+    object["last_stored_us"] = link.last_stored_us;
+    object["waiting_records"] = link.waiting_records;
+    object["oldest_waiting_us"] = link.oldest_waiting_us;
+    object["spool_used_bytes"] = link.spool_used_bytes;
+    object["spool_quota_bytes"] = link.spool_quota_bytes;
+    object["software"] = scrub_utf8(link.software);
+    object["stored"] = link.stored;
+    object["duplicates"] = link.duplicates;
+    object["conflicts"] = link.conflicts;
+    if (link.clock) {
+      object["rtt_ms"] = static_cast<double>(link.clock->rtt_us) / 1000.0;
+      object["clock_offset_us"] = link.clock->offset_us;
+    }
+  }
+  if (peer != nullptr)
+    for (const char* key : {"handshake_age_ms", "endpoint", "rx_bytes", "tx_bytes", "kicks"})
+      if (const json::value* value = peer->if_contains(key)) object[key] = *value;
+  return object;
+}
+
+json::object describe_ledger(const ledger::Snapshot& ledger) {
+  return {
+      {"id", ledger.ledger_id},
+      {"records", ledger.records},
+      {"last_position", ledger.last_position},
+      {"used_bytes", ledger.used_bytes},
+      {"disk_used_ratio", ledger.disk_used_ratio},
+      {"full", ledger.full},
+      {"commits", ledger.commits},
+      {"pending_writes", ledger.pending_writes},
+  };
+}
+
+json::array describe_faults(const std::vector<FaultBook::Open>& faults) {
+  json::array list;
+  for (const FaultBook::Open& fault : faults)
+    list.push_back({{"box", fault.box},
+                    {"code", fault.code},
+                    {"subject", scrub_utf8(fault.subject)},
+                    {"reason", scrub_utf8(fault.reason)},
+                    {"since_us", fault.since_us}});
+  return list;
+}
+
+Verdict judge_centre(const CentreFigures& figures) {
+  if (figures.ledger.full) return {"red", "the ledger's disk is full"};
+  if (!figures.listening) return {"red", "boxes cannot connect"};
+  if (!figures.tunnel) return {"red", "alarmwire-tunnel does not answer"};
+  for (const outlets::OutletStatus& outlet : figures.outlets)
+    if (outlet.stopped) return {"red", "outlet " + outlet.name + " cannot be reached"};
+  if (!figures.faults.empty()) {
+    const FaultBook::Open& first = figures.faults.front();
+    return {"amber", "fault: " + first.code + (first.box.empty() ? "" : " of " + first.box)};
+  }
+  return {"green", "all well"};
+}
+
+}  // namespace
+
+json::array describe_boxes(const CentreFigures& figures) {
+  json::array list;
+  for (const BoxFigures& box : figures.boxes)
+    list.push_back(describe_box(box, peer_of(figures, box.site.id), figures.now_us));
+  return list;
+}
+
+json::array describe_outlets(const std::vector<outlets::OutletStatus>& outlets) {
+  json::array list;
+  for (const outlets::OutletStatus& outlet : outlets)
+    list.push_back({{"name", outlet.name},
+                    {"kind", outlet.kind},
+                    {"target", outlet.target},
+                    {"state", outlet.stopped ? "stopped" : "up"},
+                    {"stopped_since_us", outlet.stopped_since_us},
+                    {"last_error", scrub_utf8(outlet.last_error)},
+                    {"waiting", outlet.waiting},
+                    {"taken", outlet.taken},
+                    {"refused", outlet.refused},
+                    {"parked", outlet.parked},
+                    {"last_taken_us", outlet.last_taken_us},
+                    {"oldest_waiting_us", outlet.oldest_waiting_us}});
+  return list;
+}
+
+json::object describe(const CentreFigures& figures) {
+  const Verdict verdict = judge_centre(figures);
+  json::object object{
+      {"role", "receiver"},
+      {"version", ALARMWIRE_VERSION},
+      {"uptime_s", figures.uptime_s},
+      {"verdict", verdict.colour},
+      {"verdict_reason", scrub_utf8(verdict.reason)},
+      {"listening", figures.listening},
+      {"ledger", describe_ledger(figures.ledger)},
+      {"outlets", describe_outlets(figures.outlets)},
+      {"boxes", describe_boxes(figures)},
+      {"faults", describe_faults(figures.faults)},
+  };
+  json::object tunnel{{"reachable", figures.tunnel.has_value()}};
+  if (figures.tunnel)
+    for (const auto& [key, value] : *figures.tunnel) tunnel[key] = value;
+  object["tunnel"] = std::move(tunnel);
+  return object;
+}
+
+}  // namespace alarmwire::receiver

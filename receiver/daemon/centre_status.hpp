@@ -1,0 +1,41 @@
+// The centre's state in one object, for `alarmwire status` and whoever polls it (docs/control.md).
+// Pure: figures go in, JSON and verdicts come out. Thread-safety: pure functions.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <optional>
+#include <vector>
+
+#include "common/fault_book.hpp"
+#include "receiver/ingest/ingest.hpp"
+#include "receiver/outlets/outlet.hpp"
+#include "receiver/sites/sites.hpp"
+
+namespace alarmwire::receiver {
+
+// green: stream up and nothing waits long; amber: a handshake without a stream, or alarms wait;
+// red: neither.
+struct BoxFigures {
+  sites::Box site;
+  std::optional<ingest::BoxStatus> link;  // empty: not seen since the start
+  bool seen = false;                      // ever
+  bool silent = false;
+};
+
+struct CentreFigures {
+  std::optional<boost::json::object> tunnel;  // alarmwire-tunnel's answer; empty: it is silent
+  ledger::Snapshot ledger;
+  std::vector<outlets::OutletStatus> outlets;
+  std::vector<BoxFigures> boxes;
+  std::vector<FaultBook::Open> faults;
+  bool listening = false;
+  std::int64_t uptime_s = 0;
+  WallTimeUs now_us = 0;
+};
+
+boost::json::object describe(const CentreFigures& figures);
+boost::json::array describe_boxes(const CentreFigures& figures);
+boost::json::array describe_outlets(const std::vector<outlets::OutletStatus>& outlets);
+
+}  // namespace alarmwire::receiver

@@ -1,0 +1,56 @@
+#include "receiver/daemon/config.hpp"
+
+#include "common/daemon.hpp"
+#include "receiver/fleet/box_watch.hpp"
+
+namespace alarmwire::receiver {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint64_t mib = 1024 * 1024;
+constexpr std::uint64_t size_max = 1024ull * 1024 * 1024 * 1024 * 1024;
+
+ledger::RetentionRule parse_retention(config::Table& table) {
+  ledger::RetentionRule rule;
+  const auto keep = table.duration("keep", 24h * rule.keep_days, 0ms, 24h * 36500);
+  rule.keep_days = std::chrono::duration_cast<std::chrono::hours>(keep).count() / 24;
+  if (keep > 0ms && rule.keep_days == 0)
+    table.problem("keep", "at least a day (\"1d\"), or \"0s\" for ever");
+  rule.keep_bytes = table.size("keep_size", 0, 0, size_max);
+  if (rule.keep_bytes > 0 && rule.keep_bytes < 16 * mib)
+    table.problem("keep_size", "at least 16MiB, or 0 for no limit");
+  return rule;
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::string& path) {
+  Result<config::Reader> reader = config::load(path);
+  if (reader.has_error()) return reader.error();
+  config::Table root = reader->root();
+  Config config;
+  config::Table receiver = root.table("receiver");
+  config.state_directory = receiver.string("state_directory", "/var/lib/alarmwire/receiver");
+  config.control_socket = receiver.string("control_socket", "/run/alarmwire/receiver.sock");
+  config.control_group = receiver.string("control_group", "");
+  config.silent_after = std::chrono::duration_cast<std::chrono::seconds>(
+      receiver.duration("silent_after", fleet::BoxWatch::silent_after_default, 11s, 24h));
+  outlets::OutletDefaults defaults;
+  defaults.hostname = receiver.string("hostname", "");
+  defaults.language = static_cast<sites::Language>(receiver.choice("language", 0, {"de", "en"}));
+  config.log_level = daemon::parse_log_level(root.table("log"));
+  config::Table ledger = root.table("ledger");
+  config.ledger.directory = ledger.string("directory", config.state_directory + "/ledger");
+  config.retention = parse_retention(ledger);
+  config.sites = sites::read_sites(root);
+  config.outlets = outlets::read_outlets(root, defaults);
+  for (const outlets::SmtpConfig& outlet : config.outlets)
+    config.ledger.outlets.push_back(outlet.name);
+  config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
+  if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
+  return config;
+}
+
+}  // namespace alarmwire::receiver

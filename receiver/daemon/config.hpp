@@ -1,0 +1,36 @@
+// The whole of receiver.toml, as alarmwire-receiver needs it. Each room parses its own tables.
+// Thread-safety: values; start-up and SIGHUP only.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/config.hpp"
+#include "common/log.hpp"
+#include "receiver/ledger/ledger.hpp"
+#include "receiver/outlets/outlet_config.hpp"
+#include "receiver/sites/sites.hpp"
+#include "tunnel/config.hpp"
+
+namespace alarmwire::receiver {
+
+inline constexpr const char* default_config_path = "/etc/alarmwire/receiver.toml";
+
+struct Config {
+  std::string state_directory;
+  std::string control_socket;
+  std::string control_group;
+  log::Level log_level = log::Level::info;
+  std::chrono::seconds silent_after{};  // a box not heard for this long is a fault
+  ledger::Config ledger;
+  ledger::RetentionRule retention;
+  sites::Sites sites;
+  std::vector<outlets::SmtpConfig> outlets;
+  tunnel::Settings tunnel;
+};
+
+// Every problem of the file is in the failure, one a line, each with file:line:col.
+Result<Config> load_config(const std::string& path);
+
+}  // namespace alarmwire::receiver

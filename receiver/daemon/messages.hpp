@@ -1,0 +1,31 @@
+// What alarmwire-receiver logs; the runbook entries stand in docs/runbook/receiver.md.
+#pragma once
+
+#include "common/log.hpp"
+
+namespace alarmwire::receiver {
+
+inline constexpr log::Event RECEIVER_STARTED{"RECEIVER_STARTED", log::Level::info,
+                                             "the centre takes alarms"};
+inline constexpr log::Event RECEIVER_STOPPING{"RECEIVER_STOPPING", log::Level::info,
+                                              "the centre stops"};
+inline constexpr log::Event RECEIVER_RELOADED{"RECEIVER_RELOADED", log::Level::info,
+                                              "the configuration was read again"};
+inline constexpr log::Event RECEIVER_RELOAD_REFUSED{
+    "RECEIVER_RELOAD_REFUSED", log::Level::error,
+    "the new configuration is wrong; the old one stays in force"};
+inline constexpr log::Event RECEIVER_RESTART_NEEDED{
+    "RECEIVER_RESTART_NEEDED", log::Level::warning,
+    "a changed setting takes effect only after a restart"};
+inline constexpr log::Event RECEIVER_LISTEN_FAILED{
+    "RECEIVER_LISTEN_FAILED", log::Level::error,
+    "boxes cannot connect: the listener on the tunnel could not be opened; trying again"};
+inline constexpr log::Event RECEIVER_FATAL{
+    "RECEIVER_FATAL", log::Level::error,
+    "the ledger's file cannot be trusted any more; leaving at once, to recover at the next start"};
+inline constexpr log::Event RECEIVER_START_FAILED{"RECEIVER_START_FAILED", log::Level::error,
+                                                  "the centre could not start"};
+inline constexpr log::Event RECEIVER_RETENTION{"RECEIVER_RETENTION", log::Level::info,
+                                               "old records were deleted as the rule says"};
+
+}  // namespace alarmwire::receiver

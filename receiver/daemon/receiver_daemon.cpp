@@ -1,0 +1,297 @@
+#include "receiver/daemon/receiver_daemon.hpp"
+
+#include <net/if.h>
+
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "receiver/daemon/messages.hpp"
+
+namespace alarmwire::receiver {
+namespace {
+
+constexpr const char* software = "alarmwire " ALARMWIRE_VERSION;
+constexpr std::chrono::minutes first_retention{1};
+
+Status make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return errno_failure(error.value(), "creating " + path);
+  return {};
+}
+
+std::string text_at(const boost::json::object& object, std::string_view key) {
+  const boost::json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace
+
+ReceiverDaemon::ReceiverDaemon(std::string config_path, Config config)
+    : config_path_(std::move(config_path)),
+      config_(std::move(config)),
+      started_(steady_now()),
+      boxes_(started_, config_.silent_after),
+      tunnel_heard_(started_),
+      retention_due_(started_ + first_retention) {}
+
+// Who reads the ledger goes before it.
+ReceiverDaemon::~ReceiverDaemon() {
+  chores_.join();
+  outlets_.clear();
+  alarms_.reset();
+  ingest_.reset();
+  ledger_.reset();
+}
+
+Status ReceiverDaemon::start() {
+  log::set_level(config_.log_level);
+  for (const auto step : {&ReceiverDaemon::open_ledger, &ReceiverDaemon::open_ingest,
+                          &ReceiverDaemon::open_outlets, &ReceiverDaemon::open_control})
+    if (Status done = (this->*step)(); done.has_error()) return done;
+  signals_ = daemon::Signals::install(
+      context_, [this] { stop(); }, [this] { reload(); });
+  watchdog_ = daemon::start_watchdog(context_);
+  tick();
+  log::write(RECEIVER_STARTED, {{"version", ALARMWIRE_VERSION}});
+  daemon::notify_ready("takes alarms");
+  return {};
+}
+
+int ReceiverDaemon::run() {
+  context_.run();
+  return daemon::exit_ok;
+}
+
+Status ReceiverDaemon::open_ledger() {
+  for (const std::string& path : {config_.state_directory, config_.ledger.directory})
+    if (Status made = make_directory(path); made.has_error()) return made;
+  faults_ = std::make_unique<FaultDesk>(context_, config_.state_directory + "/faults.json");
+  Result<std::unique_ptr<ledger::Ledger>> opened =
+      ledger::open_sqlite_ledger(config_.ledger, *this);
+  if (opened.has_error()) return opened.error();
+  ledger_ = std::move(*opened);
+  faults_->open_with([this](const FaultBook::Entry& entry, std::function<void(bool)> done) {
+    const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
+    ledger_->book_own(box, entry.envelope,
+                      [done = std::move(done)](const Result<ledger::Record>& booked) {
+                        done(booked.has_value());
+                      });
+  });
+  return {};
+}
+
+Status ReceiverDaemon::open_ingest() {
+  ingest::Config config;
+  config.software = software;
+  const auto box_of = [this](const std::string& peer_address) -> std::optional<BoxId> {
+    const std::optional<tunnel::Ipv6> address = tunnel::Ipv6::parse(peer_address);
+    if (!address) return std::nullopt;
+    return tunnel::box_at(config_.tunnel, *address);
+  };
+  ingest_ = std::make_unique<ingest::Ingest>(context_, config, *ledger_, box_of, *this);
+  watch_boxes(config_);
+  tunnel_ = std::make_shared<tunnel::TunnelClient>(context_, config_.tunnel.control_socket);
+  // The listener needs the tunnel's interface and address: it opens as soon as they are known.
+  tunnel_->start([this](bool reachable) {
+    if (reachable && tunnel_->status()) listen(*tunnel_->status());
+  });
+  return {};
+}
+
+Status ReceiverDaemon::open_outlets() {
+  sites_ = std::make_shared<const sites::Sites>(config_.sites);
+  for (const outlets::SmtpConfig& config : config_.outlets)
+    outlets_.push_back(outlets::make_smtp_outlet(
+        config, *ledger_, [this] { return current_sites(); }, *this));
+  for (const auto& outlet : outlets_) outlet->start();
+  return {};
+}
+
+std::shared_ptr<const sites::Sites> ReceiverDaemon::current_sites() const {
+  const std::lock_guard lock(sites_mutex_);
+  return sites_;
+}
+
+void ReceiverDaemon::watch_boxes(const Config& config) {
+  for (const tunnel::PeerSettings& peer : config.tunnel.peers) {
+    const Result<std::vector<ledger::Cursor>> cursors = ledger_->cursors(peer.name);
+    const bool seen = cursors.has_value() && !cursors->empty();
+    boxes_.add(peer.name, seen, faults_->is_open(peer.name, fault::tunnel_silent, ""));
+  }
+}
+
+// --- what the rooms say ---
+
+void ReceiverDaemon::on_stored(const ledger::Record& record) {
+  for (const auto& outlet : outlets_) outlet->poke();
+  alarms_->on_stored(record);
+}
+
+void ReceiverDaemon::on_stage(const BoxId& box, const AlarmId& id, const ledger::StageMark& mark) {
+  ingest_->receipt(box, id, mark);
+}
+
+void ReceiverDaemon::on_fault(const std::string& code, const std::string& subject,
+                              const std::string& reason, bool over) {
+  faults_->report(std::string(centre_box_id), code, subject, reason, over);
+}
+
+void ReceiverDaemon::on_fault(const BoxId& box, const std::string& code, const std::string& subject,
+                              const std::string& reason, bool over) {
+  faults_->report(box, code, subject, reason, over);
+}
+
+void ReceiverDaemon::on_event(const BoxId& box, const std::string& code, const std::string& subject,
+                              const std::string& reason) {
+  faults_->event(box, code, subject, reason);
+}
+
+// Nothing may be acknowledged any more: not even destructors run.
+void ReceiverDaemon::on_fatal(const Failure& failure) {
+  log::write(RECEIVER_FATAL, {{"reason", failure.diagnostics}});
+  std::_Exit(daemon::exit_failed);
+}
+
+void ReceiverDaemon::on_box_up(const ingest::BoxStatus& status) {
+  boxes_.on_heard(status.box, steady_now());
+  tunnel_->tell_stream(status.box, true);
+}
+
+void ReceiverDaemon::on_box_down(const BoxId& box, const std::string& reason, WallTimeUs) {
+  boxes_.on_down(box, reason);
+  tunnel_->tell_stream(box, false);
+}
+
+void ReceiverDaemon::on_heard(const BoxId& box) {
+  boxes_.on_heard(box, steady_now());
+}
+
+// --- time ---
+
+void ReceiverDaemon::tick() {
+  for (const fleet::BoxWatch::Change& change : boxes_.tick(steady_now()))
+    faults_->report(change.box, std::string(fault::tunnel_silent), "", change.reason,
+                    !change.silent);
+  watch_tunnel();
+  if (steady_now() >= retention_due_) apply_retention();
+  tick_timer_.expires_after(std::chrono::seconds(1));
+  tick_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) tick();
+  });
+}
+
+void ReceiverDaemon::watch_tunnel() {
+  const std::string code(fault::tunnel_daemon);
+  if (const auto& state = tunnel_->status()) {
+    tunnel_heard_ = steady_now();
+    faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel", "answers again", true);
+    listen(*state);
+  } else if (steady_now() - tunnel_heard_ > tunnel_daemon_grace) {
+    faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel",
+                    "does not answer on its control socket", false);
+  }
+}
+
+// On the tunnel's interface and address only. An interface that was made anew has another index,
+// and a socket bound to the old one hears nothing any more.
+void ReceiverDaemon::listen(const boost::json::object& tunnel) {
+  const std::string interface = text_at(tunnel, "interface");
+  const std::string address = text_at(tunnel, "address");
+  const unsigned index = ::if_nametoindex(interface.c_str());
+  if (index == 0 || index == listening_on_) return;
+  const Result<int> fd = link::listen_tcp(address, config_.tunnel.link_port, interface);
+  link::LinkServerConfig server;
+  if (fd.has_value()) server.listen_fd = *fd;
+  const Status listening = fd.has_error() ? Status(fd.error()) : ingest_->listen(server);
+  if (listening.has_error()) {
+    if (!listen_failed_)
+      log::write(RECEIVER_LISTEN_FAILED, {{"interface", interface},
+                                          {"address", address},
+                                          {"reason", listening.error().diagnostics}});
+    listen_failed_ = true;
+    return;
+  }
+  listening_on_ = index;
+  listen_failed_ = false;
+}
+
+void ReceiverDaemon::apply_retention() {
+  retention_due_ = steady_now() + retention_every;
+  ledger_->apply_retention(config_.retention, wall_now_us(),
+                           [](const Result<std::uint64_t>& deleted) {
+                             if (deleted.has_value() && *deleted > 0)
+                               log::write(RECEIVER_RETENTION, {{"deleted_records", *deleted}});
+                           });
+}
+
+// --- signals ---
+
+void ReceiverDaemon::reload() {
+  daemon::notify_reloading();
+  Result<Config> fresh = load_config(config_path_);
+  if (fresh.has_error()) {
+    log::write(RECEIVER_RELOAD_REFUSED, {{"reason", fresh.error().diagnostics}});
+    daemon::notify_ready("the new configuration was refused");
+    return;
+  }
+  const std::pair<const char*, bool> fixed[] = {
+      {"receiver.state_directory", fresh->state_directory != config_.state_directory},
+      {"receiver.control_socket", fresh->control_socket != config_.control_socket},
+      {"receiver.silent_after", fresh->silent_after != config_.silent_after},
+      {"ledger.directory", fresh->ledger.directory != config_.ledger.directory},
+      {"outlet", fresh->outlets != config_.outlets},
+      {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
+  };
+  for (const auto& [setting, changed] : fixed)
+    if (changed) log::write(RECEIVER_RESTART_NEEDED, {{"setting", setting}});
+  log::set_level(fresh->log_level);
+  std::set<BoxId> gone;
+  for (const tunnel::PeerSettings& peer : config_.tunnel.peers) gone.insert(peer.name);
+  for (const tunnel::PeerSettings& peer : fresh->tunnel.peers) gone.erase(peer.name);
+  for (const BoxId& box : gone) {
+    ingest_->disconnect(box, "no longer in the configuration");
+    boxes_.remove(box);
+    faults_->report(box, std::string(fault::tunnel_silent), "", "no longer in the configuration",
+                    true);
+  }
+  {
+    const std::lock_guard lock(sites_mutex_);
+    sites_ = std::make_shared<const sites::Sites>(fresh->sites);
+  }
+  config_.sites = std::move(fresh->sites);
+  config_.retention = fresh->retention;
+  config_.tunnel.peers = std::move(fresh->tunnel.peers);
+  watch_boxes(config_);
+  log::write(RECEIVER_RELOADED, {{"path", config_path_}});
+  daemon::notify_ready("takes alarms");
+}
+
+void ReceiverDaemon::stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  log::write(RECEIVER_STOPPING);
+  daemon::notify_stopping();
+  tick_timer_.cancel();
+  // Side by side: the boxes are told to come back, the outlets finish the mails in hand.
+  boost::asio::post(chores_, [this] {
+    for (const auto& outlet : outlets_) outlet->stop();
+  });
+  ingest_->drain(come_back_after, "the centre stops", [this] { finish(); });
+}
+
+void ReceiverDaemon::finish() {
+  ingest_->stop();
+  chores_.join();
+  faults_->close();
+  control_->close();
+  tunnel_->stop();
+  watchdog_.reset();
+  signals_.reset();
+  context_.stop();
+}
+
+}  // namespace alarmwire::receiver

@@ -1,0 +1,105 @@
+// The centre put together: ingest → ledger → outlets, with the watch over silent boxes, the fault
+// desk, the control socket and the way to alarmwire-tunnel beside them. One io_context, one thread;
+// ledger, outlets and gRPC bring their own.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/daemon.hpp"
+#include "common/fault_desk.hpp"
+#include "receiver/daemon/alarm_commands.hpp"
+#include "receiver/daemon/centre_status.hpp"
+#include "receiver/daemon/config.hpp"
+#include "receiver/fleet/box_watch.hpp"
+#include "receiver/outlets/smtp_outlet.hpp"
+#include "tunnel/client/tunnel_client.hpp"
+
+namespace alarmwire::receiver {
+
+class ReceiverDaemon final : public ledger::Observer,
+                             public ingest::Observer,
+                             public outlets::OutletObserver {
+ public:
+  static constexpr std::chrono::seconds tunnel_daemon_grace{15};
+  static constexpr std::chrono::milliseconds come_back_after{
+      1000};  // told to the boxes when stopping
+  static constexpr std::chrono::hours retention_every{1};
+
+  ReceiverDaemon(std::string config_path, Config config);
+  ~ReceiverDaemon() override;
+
+  Status start();
+  int run();  // until SIGTERM; the exit code
+
+ private:
+  // ledger::Observer, on its writer thread
+  void on_stored(const ledger::Record& record) override;
+  void on_stage(const BoxId& box, const AlarmId& id, const ledger::StageMark& mark) override;
+  void on_fault(const std::string& code, const std::string& subject, const std::string& reason,
+                bool over) override;
+  void on_fatal(const Failure& failure) override;
+  // ingest::Observer, on our thread
+  void on_box_up(const ingest::BoxStatus& status) override;
+  void on_box_down(const BoxId& box, const std::string& reason, WallTimeUs time_us) override;
+  void on_heard(const BoxId& box) override;
+  void on_event(const BoxId& box, const std::string& code, const std::string& subject,
+                const std::string& reason) override;
+  // ingest::Observer and outlets::OutletObserver
+  void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
+                const std::string& reason, bool over) override;
+
+  Status open_ledger();
+  Status open_outlets();
+  Status open_ingest();
+  Status open_control();
+  void watch_boxes(const Config& config);
+  void tick();
+  void watch_tunnel();
+  void listen(const boost::json::object& tunnel);
+  void apply_retention();
+  void reload();
+  void stop();
+  void finish();
+  std::shared_ptr<const sites::Sites> current_sites() const;
+  CentreFigures figures_without_outlets() const;
+  std::vector<outlets::OutletStatus> outlet_figures() const;
+  using Reply = std::shared_ptr<control::Responder>;
+  void answer_later(std::string_view command,
+                    std::function<void(const boost::json::object&, const Reply&)> answer);
+  void handle_status();
+  void handle_outlets();
+  outlets::Outlet* outlet_named(const std::string& name) const;
+
+  const std::string config_path_;
+  Config config_;
+  const SteadyTime started_;
+  boost::asio::io_context context_{1};
+  boost::asio::steady_timer tick_timer_{context_};
+  boost::asio::thread_pool chores_{1};  // questions that may block: outlet tests, retries
+  mutable std::mutex sites_mutex_;
+  std::shared_ptr<const sites::Sites>
+      sites_;  // behind sites_mutex_: outlets ask from their threads
+  std::unique_ptr<FaultDesk> faults_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::vector<std::unique_ptr<outlets::Outlet>> outlets_;
+  std::unique_ptr<ingest::Ingest> ingest_;
+  fleet::BoxWatch boxes_;
+  std::shared_ptr<tunnel::TunnelClient> tunnel_;
+  std::unique_ptr<AlarmCommands> alarms_;
+  std::unique_ptr<control::Server> control_;
+  std::unique_ptr<daemon::Signals> signals_;
+  std::shared_ptr<void> watchdog_;
+  SteadyTime tunnel_heard_;
+  SteadyTime retention_due_;
+  unsigned listening_on_ = 0;  // index of the interface; 0: not listening
+  bool listen_failed_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace alarmwire::receiver
