@@ -104,8 +104,8 @@ Status Store::configure(const StoreOptions& options) {
   return set_quota(options.quota_bytes);
 }
 
-// The change of mode is committed by the statement's end, after its row: an error there must be seen,
-// or the file would go on with a rollback journal, whose commits a power cut may undo.
+// The change of mode is committed by the statement's end, after its row: an error there must be
+// seen, or the file would go on with a rollback journal, whose commits a power cut may undo.
 Status Store::enter_wal_mode(const std::string& path) {
   Result<sqlite::Statement> statement = database_.prepare("PRAGMA journal_mode=WAL");
   if (statement.has_error()) return statement.error();

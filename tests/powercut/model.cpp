@@ -111,9 +111,12 @@ void Model::sync(File& file, bool with_directory) {
   if (with_directory && file.is_created_unsynced) sync_directory(directory_of(file.path));
 }
 
+// What reached the disk is decided now: a later write to the same place must not be undone by this
+// one at the cut.
 void Model::lose(File& file) {
-  std::move(file.pending.begin(), file.pending.end(), std::back_inserter(file.lost));
+  settle(file);
   file.pending.clear();
+  if (!file.is_deleted) write_real(file.path, file.durable);
 }
 
 void Model::remove(const std::string& path, bool with_directory) {
@@ -148,12 +151,10 @@ bool Model::chance(double probability) {
 }
 
 // Each 512-byte sector of each unsynced write reached the platter or did not, in any order.
-void Model::settle_after_cut(File& file) {
+void Model::settle(File& file) {
   constexpr std::array<double, 5> kept_shares{0.0, 0.1, 0.5, 0.9, 1.0};
   const double kept = kept_shares.at(random() % kept_shares.size());
-  std::vector<Change> all = file.lost;
-  all.insert(all.end(), file.pending.begin(), file.pending.end());
-  for (const Change& change : all) {
+  for (const Change& change : file.pending) {
     if (change.is_truncate) {
       if (chance(kept)) apply(file.durable, change);
       continue;
@@ -178,12 +179,12 @@ void Model::cut() {
       std::filesystem::remove(path);
       continue;
     }
-    settle_after_cut(*file);
+    settle(*file);
     write_real(path, file->durable);
   }
   for (const FilePtr& file : deleted_unsynced) {
     if (files.contains(file->path) || !chance(0.5)) continue;
-    settle_after_cut(*file);
+    settle(*file);
     write_real(file->path, file->durable);
   }
 }

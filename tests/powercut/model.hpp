@@ -31,7 +31,6 @@ struct File {
   std::string durable;  // equal to the real file
   std::string current;  // what a reader sees
   std::vector<Change> pending;
-  std::vector<Change> lost;  // after a failed sync: never written by a later one
   bool is_created_unsynced = false;
   bool is_deleted = false;  // the name is gone; a handle may still be open
   int shared = 0;           // holders of SQLite's file locks
@@ -68,7 +67,7 @@ struct Model {
   void write(File& file, std::uint64_t offset, std::string bytes);
   void truncate(File& file, std::uint64_t size);
   void sync(File& file, bool with_directory);
-  void lose(File& file);  // the sync failed
+  void lose(File& file);  // the sync failed: no later one writes what was pending
   void remove(const std::string& path, bool with_directory);
   void rename(const std::string& from, const std::string& to);
   void sync_directory(const std::string& directory);
@@ -76,7 +75,7 @@ struct Model {
   void restart();
 
  private:
-  void settle_after_cut(File& file);
+  void settle(File& file);
   bool chance(double probability);
 };
 

@@ -18,7 +18,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
-// POWERCUT_SEED and POWERCUT_CUTS make longer runs.
+// POWERCUT_SEED and POWERCUT_CUTS make longer runs; POWERCUT_CALL starts with a later call.
 TEST(PowerCut, NothingReportedIsLostAndNoIdentityIsUsedTwice) {
   const std::uint64_t seed = from_environment("POWERCUT_SEED", 1);
   const Tally tally = cut_spool(seed, from_environment("POWERCUT_CUTS", 120));
@@ -69,7 +69,7 @@ bool has_all(spool::Spool& store, const Life& life) {
 TEST(FailedCall, AtEveryCallInTurnIsNeverALieAndNeverTheEnd) {
   Disk disk("spool-fail", 3);
   std::uint64_t opened_lives = 0;
-  std::uint64_t n = 1;
+  std::uint64_t n = from_environment("POWERCUT_CALL", 1);
   for (bool has_failed = true; has_failed; ++n) {
     help::Folder folder;
     spool::Config config;
