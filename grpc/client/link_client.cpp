@@ -105,16 +105,18 @@ class Attempt final : public grpc::ClientBidiReactor<v1::BoxFrame, v1::CentreFra
   void OnReadDone(bool ok) override {
     {
       const std::lock_guard lock(mutex_);
-      reading_ = false;
       if (!ok) {
+        reading_ = false;
         closing_ = true;
         release();
         return;
       }
       ++unconsumed_;
     }
+    // Still `reading_`: until in_ was handed on, consumed() must not begin the next read into it.
     handler_.on_frame(number_, std::move(in_));
     const std::lock_guard lock(mutex_);
+    reading_ = false;
     read();
   }
 

@@ -117,12 +117,13 @@ class Reactor final : public grpc::ServerBidiReactor<v1::BoxFrame, v1::CentreFra
   void OnReadDone(bool ok) override {
     {
       const std::lock_guard lock(mutex_);
-      reading_ = false;
       if (ok) ++unconsumed_;
     }
     if (!ok) return close(CloseCode::stopped, "the box has ended the stream");
+    // Still `reading_`: until in_ was handed on, consumed() must not begin the next read into it.
     handler_->on_frame(std::move(in_));
     const std::lock_guard lock(mutex_);
+    reading_ = false;
     read();
   }
 
