@@ -52,26 +52,27 @@ def identity_breaches(found):
     return wrong
 
 
-def overtaken_at_ebues(found, replies, arrivals):
-    """Test ids that reached EBÜS (for the first time) before an earlier one of their box and
-    lane, and test ids that a device saw accepted in one order and the ledger booked in another."""
-    test_of = {reply.alarm_id: reply.test_id for reply in replies}
+def overtaken_at_ebues(found, arrivals):
+    """Alarm ids that reached EBÜS (for the first time) before an earlier one of their box and
+    lane. `arrivals`: alarm ids in order of arrival; a repeat after a lost reply is allowed."""
     first = {}
-    for place, test_id in enumerate(arrivals):
-        first.setdefault(test_id, place)
+    for place, alarm_id in enumerate(arrivals):
+        first.setdefault(alarm_id, place)
     wrong, latest = [], {}
     for entry in found:
-        test_id = test_of.get(entry.alarm_id)
-        if test_id is None or test_id not in first:
+        if entry.alarm_id not in first:
             continue
         lane = (entry.box, entry.lane)
-        if first[test_id] < latest.get(lane, -1):
-            wrong.append(test_id)
-        latest[lane] = max(first[test_id], latest.get(lane, -1))
-    return wrong + _out_of_sending_order(found, test_of)
+        if first[entry.alarm_id] < latest.get(lane, -1):
+            wrong.append(entry.alarm_id)
+        latest[lane] = max(first[entry.alarm_id], latest.get(lane, -1))
+    return wrong
 
 
-def _out_of_sending_order(found, test_of):
+def out_of_sending_order(found, replies):
+    """Test ids `prefix-device-number` that the ledger booked, within a lane, after a later one of
+    the same device: a device hears each 250 before it sends its next mail."""
+    test_of = {reply.alarm_id: reply.test_id for reply in replies}
     wrong, highest = [], {}
     for entry in found:
         test_id = test_of.get(entry.alarm_id)

@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from .picture import jpeg
 
 TEST_ID = "X-Test-Id"
+_ALARM_LINE = re.compile(rb"^X-Alarmwire-Id: (\S+)\r?$", re.MULTILINE)
 _ID_LINE = re.compile(rb"^" + TEST_ID.encode() + rb": (\S+)\r?$", re.MULTILINE)
 _REPLY = re.compile(r"(stored at centre|spooled at box), id ([0-9a-f-]{36})")
 
@@ -194,6 +195,11 @@ class Arrived:
         return found[1].decode() if found else ""
 
     @property
+    def alarm_id(self):
+        found = _ALARM_LINE.search(self.content[:4096])  # ours stands on top of the device's
+        return found[1].decode() if found else ""
+
+    @property
     def sender(self):
         return self.facts["sender"]
 
@@ -225,6 +231,10 @@ class Mailbox:
             if self._ids[path.name]:
                 found.append(self._ids[path.name])
         return found
+
+    def alarm_ids(self):
+        """Alarm ids in order of arrival, as the centre wrote them into the mails."""
+        return [arrived.alarm_id for arrived in self.all()]
 
     def find(self, test_id):
         return [a for a in self.all() if a.test_id == test_id]
