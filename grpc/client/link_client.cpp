@@ -99,6 +99,7 @@ class Attempt final : public grpc::ClientBidiReactor<v1::BoxFrame, v1::CentreFra
     context_.TryCancel();
     const std::lock_guard lock(mutex_);
     closing_ = true;
+    unconsumed_ = 0;  // a frame being handed on is followed by one more read, which fails
     if (!reading_) release();
   }
 
