@@ -11,7 +11,7 @@ constexpr std::size_t tasks_turn_max = 32;  // reads answered between two groups
 
 bool Desk::has_work() const {
   return is_stopping_ || !answers_.empty() || !tasks_.empty() || !finals_.empty() ||
-         !chunks_.empty() || !settles_.empty();
+         !chunks_.empty() || !settles_.empty() || !doomed_.empty();
 }
 
 void Desk::answer(Spool::Callback<void> done, Status status) {
@@ -226,6 +226,7 @@ void Desk::close(const Failure& why) {
   }
   uploads_.clear();
   held_finals_ = 0;
+  doomed_.clear();
   for (Task& task : tasks_)
     answers_.push_back([task = std::move(task), why](const Failure*) { task(&why); });
   tasks_.clear();

@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds lazy_wait_max{1000};     // settled marks alone are written after it
 constexpr milliseconds background_every{50};    // a slice of housekeeping under load
+constexpr milliseconds quiet_min{100};          // so long without a mail: idle
 constexpr milliseconds idle_tick{10'000};       // settled rows expire
 constexpr milliseconds full_probe_every{1000};  // while full: is there room again?
 
@@ -163,18 +164,23 @@ bool Engine::turn() {
   settle_all(work);
   write_group(work);
   flush_when_due();
-  const bool is_idle = work.empty();
-  background(is_idle);
+  if (!work.finals.empty() || !work.chunks.empty()) busy_last_ = steady_now();
+  background(work.empty());
   tell_full_change();
   refresh_snapshot();
-  return !(work.is_stopping && is_idle);
+  return !(work.is_stopping && work.empty());
+}
+
+milliseconds Engine::quiet_in() const {
+  const auto since = std::chrono::duration_cast<milliseconds>(steady_now() - busy_last_);
+  return since < quiet_min ? quiet_min - since : milliseconds(0);
 }
 
 milliseconds Engine::patience() const {
   if (is_fatal_) return idle_tick;
-  if (has_more_) return milliseconds(0);
   for (const std::unique_ptr<Job>& job : jobs_)
     if (!job->is_waiting()) return milliseconds(0);
+  if (has_more_) return quiet_in();
   if (vault_->has_lazy_writes() || vault_->is_full() || !jobs_.empty()) return lazy_wait_max;
   return idle_tick;
 }
@@ -201,6 +207,9 @@ void Engine::write_group(Work& work) {
     return;
   }
   ++commits_;
+  for (const Result<Spooled>& result : written->finals)
+    committed_records_ += result.has_value() && !result->joined ? 1 : 0;
+  refresh_snapshot();  // whoever is answered may ask for it at once
   answer_group(work, *written);
 }
 
@@ -214,9 +223,7 @@ void Engine::answer_group(Work& work, Written& written) {
     const bool is_stored = result.has_value() && !result->joined;
     if (!is_stored && item.body_number != 0) vault_->doom(item.body_number);
     item.done(result);
-    if (!is_stored) continue;
-    ++committed_records_;
-    observer_.on_record(result->key);
+    if (is_stored) observer_.on_record(result->key);
   }
 }
 
@@ -237,7 +244,9 @@ void Engine::flush_when_due() {
 // One slice: always when idle, now and then under load.
 void Engine::background(bool is_idle) {
   const SteadyTime now = steady_now();
-  if (is_fatal_ || (!is_idle && now - background_last_ < background_every)) return;
+  if (is_fatal_) return;
+  has_more_ = true;
+  if (!is_idle && now - background_last_ < background_every) return;
   background_last_ = now;
   if (vault_->is_full() && now - probe_last_ >= full_probe_every) {
     probe_last_ = now;
@@ -251,13 +260,13 @@ void Engine::background(bool is_idle) {
     if (is_fatal_) return;
     break;
   }
-  const Result<bool> more = vault_->tidy(wall_now_us(), is_idle);
+  const bool is_quiet = is_idle && quiet_in() == milliseconds(0);
+  const Result<bool> more = vault_->tidy(wall_now_us(), is_quiet);
   if (more.has_error()) {
     check(more.error());
     return;
   }
-  has_more_ = *more;
-  if (has_more_ || !is_idle) return;
+  if (*more || !is_quiet) return;
   const Result<bool> vacuum = vault_->vacuum_if_worth();
   if (vacuum.has_error())
     check(vacuum.error());

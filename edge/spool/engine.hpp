@@ -69,6 +69,8 @@ class Engine final : public Spool {
   void run();
   bool turn();  // false: stop
   std::chrono::milliseconds patience() const;
+  // A checkpoint between two mails of one burst would delay the second: until when to wait with it.
+  std::chrono::milliseconds quiet_in() const;
   void settle_all(const Work& work);
   void write_group(Work& work);
   void answer_group(Work& work, Written& written);
@@ -89,11 +91,11 @@ class Engine final : public Spool {
   std::vector<Fault> start_faults_;
   std::deque<std::unique_ptr<Job>> jobs_;
   bool is_fatal_ = false;
-  bool has_more_ = false;  // housekeeping is not through
+  bool has_more_ = true;  // housekeeping is not through
   SteadyTime lazy_since_{};
   SteadyTime background_last_{};
+  SteadyTime busy_last_{};
   SteadyTime probe_last_{};
-  SteadyTime tidy_last_{};
   std::uint64_t commits_ = 0;
   std::uint64_t committed_records_ = 0;
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t journal_size_limit_bytes = 8ull << 20;
 constexpr int cache_kib = 4096;
+constexpr std::int64_t auto_vacuum_incremental = 2;  // as the pragma answers
 
 // row: see lanes.hpp. place: body number and chunk number. lane.key: ordinal and lane.
 constexpr const char* schema_sql =
@@ -87,12 +88,18 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
 Status Store::configure(const StoreOptions& options) {
   // The order matters: exclusive before WAL (no shared memory, no second connection), page size and
   // auto_vacuum before the first table.
-  const Status set = database_.exec(
-      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;"
+  Status set = database_.exec(
+      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=4096;"
       "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"
       "PRAGMA cache_size=-" +
       std::to_string(cache_kib) +
       "; PRAGMA secure_delete=" + (options.secure_delete ? "ON" : "OFF"));
+  if (set.has_error()) return set;
+  // Said again to an existing file it would be a write, which a full disk refuses.
+  const Result<std::int64_t> auto_vacuum = database_.query_int("PRAGMA auto_vacuum");
+  if (auto_vacuum.has_error()) return auto_vacuum.error();
+  if (*auto_vacuum != auto_vacuum_incremental)
+    set = database_.exec("PRAGMA auto_vacuum=INCREMENTAL");
   if (set.has_error()) return set;
   const Status wal = enter_wal_mode(options.path);
   if (wal.has_error()) return wal;

@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "edge/spool/tests/support.hpp"
 #include "tests/powercut/vfs.hpp"
@@ -25,7 +26,8 @@ struct Promise {
 
 class Oracle {
  public:
-  explicit Oracle(std::uint64_t seed) : random_(seed), disk_("spool-cuts", seed) {}
+  Oracle(std::uint64_t seed, PromiseWhen when)
+      : random_(seed), disk_("spool-cuts", seed), when_(when) {}
 
   Tally run(std::uint64_t cuts) {
     while (tally_.cuts < cuts) {
@@ -35,6 +37,7 @@ class Oracle {
       config_.quota_bytes = 64 << 20;
       config_.vfs = disk_.name();
       promises_.clear();
+      asked_.clear();
       for (std::uint64_t i = 0; i < cuts_per_folder && tally_.cuts < cuts; ++i) one_life();
       disk_.restart();
     }
@@ -73,6 +76,7 @@ class Oracle {
         --open;
       };
       ++open;
+      if (when_ == PromiseWhen::asked) asked_.push_back(record.id);
       if (bytes > spool::inline_body_bytes_max)
         upload(store, std::move(record), done);
       else
@@ -125,20 +129,24 @@ class Oracle {
                             help::verify(store, key).has_value();
       if (!is_there) ++tally_.lost;
     }
+    for (const alarmwire::AlarmId& id : asked_)
+      if (help::find(store, id).has_error()) ++tally_.lost;
   }
 
   std::mt19937_64 random_;
   Disk disk_;
   spool::Config config_;
+  PromiseWhen when_;
   std::map<RecordKey, Promise> promises_;
+  std::vector<alarmwire::AlarmId> asked_;
   unsigned bodies_ = 0;
   Tally tally_;
 };
 
 }  // namespace
 
-Tally cut_spool(std::uint64_t seed, std::uint64_t cuts) {
-  return Oracle(seed).run(cuts);
+Tally cut_spool(std::uint64_t seed, std::uint64_t cuts, PromiseWhen when) {
+  return Oracle(seed, when).run(cuts);
 }
 
 }  // namespace powercut

@@ -15,6 +15,9 @@ struct Tally {
   std::uint64_t unopened = 0;  // starts that failed on a healthy disk
 };
 
-Tally cut_spool(std::uint64_t seed, std::uint64_t cuts);
+// `asked` is a mutant: as if the spool answered before its commit. The tally must then see losses.
+enum class PromiseWhen { answered, asked };
+
+Tally cut_spool(std::uint64_t seed, std::uint64_t cuts, PromiseWhen when = PromiseWhen::answered);
 
 }  // namespace powercut

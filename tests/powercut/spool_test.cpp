@@ -31,6 +31,10 @@ TEST(PowerCut, NothingReportedIsLostAndNoIdentityIsUsedTwice) {
   EXPECT_EQ(tally.unopened, 0u);
 }
 
+TEST(Mutant, AnAnswerBeforeTheCommitIsSeenToLoseRecords) {
+  EXPECT_GT(cut_spool(1, 24, PromiseWhen::asked).lost, 0u);
+}
+
 struct Life {
   std::vector<alarmwire::AlarmId> acked;
   bool was_opened = false;

@@ -19,12 +19,12 @@ class Damage : public testing::Test {
   // Some settled, some waiting, one parked, one large.
   void make() {
     auto opened = open(config);
+    std::vector<NewRecord> records;
     for (unsigned i = 0; i < 200; ++i) {
-      const NewRecord record = record_of(body_of(3000, i), i % 4 == 0 ? Lane::fault : Lane::alarm);
-      const auto done = commit(**opened, record);
-      lanes[record.id] = done->key.lane;
-      keys.push_back(done->key);
+      records.push_back(record_of(body_of(3000, i), i % 4 == 0 ? Lane::fault : Lane::alarm));
+      lanes[records.back().id] = records.back().lane;
     }
+    keys = commit_all(**opened, records);
     const NewRecord large = record_of(body_of(400'000, 999));
     ASSERT_TRUE(commit_upload(**opened, large, 65'536).has_value());
     lanes[large.id] = Lane::alarm;
@@ -193,9 +193,9 @@ TEST(RunTimeDamage, IsFatalAndTheNextStartQuarantines) {
   Folder folder;
   Config config{folder.path()};
   auto opened = open(config);
-  std::vector<RecordKey> keys;
-  for (unsigned i = 0; i < 3000; ++i)
-    keys.push_back(commit(**opened, record_of(body_of(3000, i)))->key);
+  std::vector<NewRecord> records;
+  for (unsigned i = 0; i < 3000; ++i) records.push_back(record_of(body_of(3000, i)));
+  const std::vector<RecordKey> keys = commit_all(**opened, records);
   opened.reset();
   opened = open(config);  // nothing in SQLite's cache of the far pages
   const auto size = std::filesystem::file_size(folder.path() + "/spool.db");

@@ -142,6 +142,22 @@ inline Result<Spooled> commit(Spool& spool, NewRecord record) {
   return wait<Spooled>([&](auto done) { spool.commit(std::move(record), done); });
 }
 
+// All at once, so that they share groups; keys in the records' order.
+inline std::vector<RecordKey> commit_all(Spool& spool, const std::vector<NewRecord>& records) {
+  std::vector<std::future<RecordKey>> futures;
+  for (const NewRecord& record : records) {
+    auto promise = std::make_shared<std::promise<RecordKey>>();
+    futures.push_back(promise->get_future());
+    spool.commit(record, [promise](const Result<Spooled>& done) {
+      EXPECT_TRUE(done.has_value());
+      promise->set_value(done.has_value() ? done->key : RecordKey{});
+    });
+  }
+  std::vector<RecordKey> keys;
+  for (std::future<RecordKey>& future : futures) keys.push_back(future.get());
+  return keys;
+}
+
 // Sends the body through an upload, `piece` bytes at a time.
 inline Result<Spooled> commit_upload(Spool& spool, NewRecord record, std::size_t piece) {
   record.upload = spool.begin_upload();
