@@ -161,10 +161,10 @@ void BoxLane::lose(Slot& slot, const std::string& reason, Actions& actions) {
     unreadable_.insert(slot.key);
     actions.emplace_back(box_action::Park{slot.key, "unreadable"});
     actions.emplace_back(
-        box_action::Fault{"record-unreadable", what, "A stored record cannot be read any more"});
+        box_action::Fault{"row-unreadable", what, "A stored record cannot be read any more"});
   } else {
     actions.emplace_back(box_action::Fault{
-        "records-lost", what, "The centre asks for records that are no longer held here"});
+        "records-missing", what, "The centre asks for records that are no longer held here"});
   }
 }
 
@@ -417,7 +417,7 @@ void BoxLane::refuse(const v1::Settled& settled, Actions& actions) {
   } else {
     const std::string why = settled.code() + ": " + settled.text();
     actions.emplace_back(box_action::Park{key, why});
-    actions.emplace_back(box_action::Fault{"record-refused", key.to_string(),
+    actions.emplace_back(box_action::Fault{"record-never", key.to_string(),
                                            "The centre will not take a record: " + why});
   }
 }

@@ -105,7 +105,7 @@ struct Park {
 struct Reenter {
   RecordKey key;
 };
-// "record-refused", "record-unreadable", "record-conflict", "records-lost", "record-mismatch"
+// "record-never", "row-unreadable", "record-conflict", "records-missing", "record-mismatch"
 struct Fault {
   std::string code;
   std::string subject;

@@ -124,7 +124,7 @@ CentreLane::Complaint CentreLane::on_record(v1::Record& record, std::int64_t clo
 }
 
 void CentreLane::open(v1::Record& record, const RecordKey& key, std::int64_t clock_offset_us) {
-  open_.emplace();
+  open_ = Open{};
   RecordHeader& header = open_->header;
   header.key = key;
   header.id = AlarmId::from_bytes(record.alarm_id()).value_or(AlarmId{});

@@ -158,7 +158,7 @@ TEST_F(BoxTest, FillsUpARestoredLedgerAndReportsTheHole) {
   say(welcome(0));
   EXPECT_EQ(sent(), (Names{"V1-2", "R3", "R4", "R5"}));
   ASSERT_NE(last<box_action::Fault>(), nullptr);
-  EXPECT_EQ(last<box_action::Fault>()->code, "records-lost");
+  EXPECT_EQ(last<box_action::Fault>()->code, "records-missing");
   for (const v1::BoxFrame& frame : written) {
     if (!frame.has_record()) continue;
     EXPECT_EQ(frame.record().replayed(), frame.record().seq() < 5);
@@ -263,7 +263,7 @@ TEST_F(BoxTest, ARowFoundDamagedLeavesAVoid) {
   settle_down();
   EXPECT_EQ(sent(), (Names{"V1-1"}));
   EXPECT_EQ(count<box_action::Park>(), 1u);
-  EXPECT_EQ(last<box_action::Fault>()->code, "record-unreadable");
+  EXPECT_EQ(last<box_action::Fault>()->code, "row-unreadable");
 }
 
 TEST_F(BoxTest, BusyHoldsTheLaneForAWhile) {

@@ -2,17 +2,16 @@
 #include "grpc/link/box_session.hpp"
 #include "grpc/link/tests/link_fuzz.hpp"
 
-namespace link = alarmwire::link;
-
+namespace alarmwire::link {
 namespace {
 
-link::Now now{alarmwire::SteadyTime(std::chrono::seconds(10)), 1'700'000'000'000'000};
+Now now{alarmwire::SteadyTime(std::chrono::seconds(10)), 1'700'000'000'000'000};
 
-void answer(link::BoxSession& session, const link::BoxAction& action, unsigned chance) {
-  namespace act = link::box_action;
-  const auto result = static_cast<link::FetchResult>(chance % 9 == 0 ? chance % 4 : 0);
+void answer(BoxSession& session, const BoxAction& action, unsigned chance) {
+  namespace act = box_action;
+  const auto result = static_cast<FetchResult>(chance % 9 == 0 ? chance % 4 : 0);
   if (const auto* fetch = std::get_if<act::Fetch>(&action)) {
-    link::FetchedRecord record;
+    FetchedRecord record;
     record.header.key = fetch->key;
     record.header.size = fetch->key.seq * 50'000;
     record.head = std::string(record.header.size < 65536 ? record.header.size : 65536, 'h');
@@ -29,15 +28,17 @@ void answer(link::BoxSession& session, const link::BoxAction& action, unsigned c
 }
 
 }  // namespace
+}  // namespace alarmwire::link
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace alarmwire::link;
   using alarmwire::EpochId;
   using alarmwire::Lane;
-  link::BoxSession session({"box"},
-                           {{EpochId{7}, Lane::alarm, 2, 3, 6},
-                            {EpochId{9}, Lane::alarm, 1, 1, 5},
-                            {EpochId{9}, Lane::live_alarm, 1, 1, 2}},
-                           "", now);
+  BoxSession session({"box"},
+                     {{EpochId{7}, Lane::alarm, 2, 3, 6},
+                      {EpochId{9}, Lane::alarm, 1, 1, 5},
+                      {EpochId{9}, Lane::live_alarm, 1, 1, 2}},
+                     "", now);
   unsigned chance = 0;
   const auto settle_down = [&] {
     for (int i = 0; i < 100; ++i) {
@@ -47,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   };
   settle_down();
-  link::for_each_frame<link::v1::CentreFrame>(data, size, [&](link::v1::CentreFrame frame) {
+  for_each_frame<v1::CentreFrame>(data, size, [&](v1::CentreFrame frame) {
     chance += static_cast<unsigned>(frame.ByteSizeLong());
     session.on_frame(std::move(frame), now);
     settle_down();
