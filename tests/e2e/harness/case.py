@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import signal
 import sys
 import unittest
 
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+PATIENCE_S = 230  # below ctest's TIMEOUT, which would leave namespaces behind
 
 
 class EndToEnd(unittest.TestCase):
@@ -19,6 +21,12 @@ class EndToEnd(unittest.TestCase):
         self.assertFalse(missing, f"{len(missing)} {what} missing, e.g. {sorted(missing)[:5]}")
 
 
+def give_up(number, frame):
+    """Ends the run through the cleanups, so that nothing is left behind."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    raise KeyboardInterrupt(f"ended by signal {number}")
+
+
 def main():
     """Runs the calling file's tests; says so loudly where the machine cannot."""
     lacking = []
@@ -29,4 +37,7 @@ def main():
     if lacking:
         print(f"SKIPPED, this machine lacks: {', '.join(lacking)}")
         sys.exit(SKIPPED)
+    for number in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(number, give_up)
+    signal.alarm(PATIENCE_S)
     unittest.main(verbosity=2, failfast=False)

@@ -153,8 +153,8 @@ class Box:
     def change_address(self):
         """As a new DHCP lease would: the old address goes, another comes."""
         old, new = self.addresses
-        self.netns.ip("address", "add", f"{new}/29", "dev", "wan0")
         self.netns.ip("address", "del", f"{old}/29", "dev", "wan0")
+        self.netns.ip("address", "add", f"{new}/29", "dev", "wan0")
         self.netns.ip("route", "replace", "default", "via", self.router)
         self.addresses = [new, old]
 
