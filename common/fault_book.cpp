@@ -25,8 +25,8 @@ std::string text_of(const boost::json::object& object, std::string_view name) {
 }  // namespace
 
 bool fault::is_state(std::string_view code) {
-  static constexpr std::array states{spool_full,  tunnel_daemon,  tunnel_silent,
-                                     ledger_full, ledger_disk_80, outlet_stalled};
+  static constexpr std::array states{spool_full,     tunnel_daemon,  tunnel_silent, ledger_full,
+                                     ledger_disk_80, outlet_stalled, outlet_parked, box_cloned};
   return std::find(states.begin(), states.end(), code) != states.end();
 }
 

@@ -33,6 +33,7 @@ inline constexpr std::string_view row_unreadable = "row-unreadable";  // event, 
 inline constexpr std::string_view record_never =
     "record-never";  // event, box: the centre will not take it
 inline constexpr std::string_view record_conflict = "record-conflict";  // event, both
+inline constexpr std::string_view record_mismatch = "record-mismatch";  // event, box
 inline constexpr std::string_view tunnel_daemon =
     "tunnel-daemon";  // state, both: alarmwire-tunnel is silent
 inline constexpr std::string_view tunnel_silent =
@@ -40,11 +41,12 @@ inline constexpr std::string_view tunnel_silent =
 inline constexpr std::string_view records_missing =
     "records-missing";  // event, centre: a hole in a box's seqs
 inline constexpr std::string_view box_cloned =
-    "box-cloned";  // event, centre: two streams fence each other
+    "box-cloned";  // state, centre: two streams fence each other
 inline constexpr std::string_view ledger_full = "ledger-full";        // state, centre
 inline constexpr std::string_view ledger_disk_80 = "ledger-disk-80";  // state, centre
 inline constexpr std::string_view outlet_stalled = "outlet-stalled";  // state, centre
-inline constexpr std::string_view outlet_parked = "outlet-parked";    // event, centre
+inline constexpr std::string_view outlet_parked =
+    "outlet-parked";  // state, centre: until tried again
 inline constexpr std::string_view outlet_refused = "outlet-refused";  // event, centre
 
 // Does it last until it ends (spool full), or did it just happen (a mail was lost)?

@@ -75,7 +75,7 @@ Status EdgeDaemon::open_spool() {
   // A full spool of an earlier life may have room now; nobody else would say so.
   const spool::Snapshot now = spool_->snapshot();
   if (now.used_bytes < now.quota_bytes / 10 * 9)
-    faults_->report("", std::string(fault::spool_full), "spool", "room again", true);
+    faults_->report("", std::string(fault::spool_full), "", "the spool has room again", true);
   return {};
 }
 

@@ -3,6 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/fault_book.hpp"
+
 namespace alarmwire::ingest {
 namespace {
 
@@ -253,11 +255,11 @@ void Ingest::Hub::was_tombstoned(BoxState& box, const link::centre_action::Tombs
               {"alarm_id", alarm},
               {"reason", tombstone.reason}});
   if (tombstone.refused)
-    observer_.on_event(box.status.box, "record-refused", first,
+    observer_.on_event(box.status.box, std::string(fault::record_never), first,
                        "alarm " + alarm + " was refused for good and stays parked on the box: " +
                            tombstone.reason);
   else
-    observer_.on_event(box.status.box, "records-void", first,
+    observer_.on_event(box.status.box, std::string(fault::records_missing), first,
                        std::to_string(count) + " records from " + first +
                            " on will never arrive (alarm " + alarm + "): " + tombstone.reason);
 }

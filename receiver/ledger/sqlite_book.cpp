@@ -294,7 +294,7 @@ Status Book::report_conflict(const Incoming& incoming) {
   if (reported_conflicts_.count(remembered) > 0) return {};
   Envelope fault;
   fault.kind = RecordKind::fault;
-  fault.fault_code = "identity-conflict";
+  fault.fault_code = "record-conflict";
   fault.fault_subject = incoming.header.key.to_string();
   fault.fault_reason =
       "the box sent another alarm under an identity that is taken; nothing was overwritten, "

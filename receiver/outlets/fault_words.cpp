@@ -20,13 +20,6 @@ constexpr Row rows[] = {
      {"Tunnel silent",
       "The box is not heard. Check power and internet at the site. Alarms are kept on the box and "
       "delivered once it is back."}},
-    {"link-lost",
-     {"Verbindung unterbrochen",
-      "Der Datenstrom zur Box ist abgerissen, der Tunnel lebt. Meist von selbst vorbei; sonst die "
-      "Box neu starten."},
-     {"Link lost",
-      "The stream from the box broke while the tunnel lives. Usually mends itself; else restart "
-      "the box."}},
     {"spool-full",
      {"Speicher der Box voll",
       "Die Box nimmt keine Mails mehr an (452). Verbindung zur Zentrale und Platz auf der Box "
@@ -62,12 +55,6 @@ constexpr Row rows[] = {
      {"A device's mail was not accepted",
       "A device began a mail that was not accepted. It may have been an alarm: look at the "
       "device."}},
-    {"mail-refused",
-     {"Mail eines Geräts abgelehnt",
-      "Die Box hat die Mail eines Geräts abgelehnt. Einstellungen des Geräts prüfen (Empfänger, "
-      "Größe)."},
-     {"A device's mail was refused",
-      "The box refused a device's mail. Check the settings of the device (recipient, size)."}},
     {"ledger-full",
      {"Speicher der Zentrale voll",
       "Die Zentrale kann keine Alarme mehr speichern; die Boxen behalten sie. Sofort Platz "
@@ -125,13 +112,20 @@ constexpr Row rows[] = {
       "einrichten."},
      {"Box exists twice",
       "Two boxes report under one identity. Take one off the network and set it up anew."}},
-    {"clock-jump",
-     {"Uhr gesprungen",
-      "Die Uhr der Box oder der Zentrale ist gesprungen; Zeitangaben um diese Zeit mit Vorsicht "
-      "lesen. Zeitserver prüfen."},
-     {"Clock jumped",
-      "The clock of the box or the centre jumped; read times around it with care. Check the time "
-      "server."}},
+    {"tunnel-daemon",
+     {"Tunneldienst antwortet nicht",
+      "alarmwire-tunnel antwortet nicht. Ein bestehender Tunnel läuft vielleicht weiter, wird aber "
+      "nicht mehr überwacht. Dienst prüfen (systemctl status alarmwire-tunnel)."},
+     {"Tunnel service does not answer",
+      "alarmwire-tunnel does not answer. A standing tunnel may go on, but nobody mends it. Check "
+      "the service (systemctl status alarmwire-tunnel)."}},
+    {"record-mismatch",
+     {"Meldung kommt beschädigt an",
+      "Eine Meldung der Box kommt immer wieder verfälscht an, obwohl sie dort heil ist. Sie wird "
+      "weiter versucht. Netz und Arbeitsspeicher von Box und Zentrale prüfen."},
+     {"Message arrives damaged",
+      "A message of the box keeps arriving damaged although it is sound there. It is tried on. "
+      "Check the network and the memory of box and centre."}},
 };
 
 constexpr FaultWords general_de{"Störung",

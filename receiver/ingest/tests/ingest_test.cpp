@@ -113,7 +113,7 @@ TEST_F(Centre, seqs_the_box_lost_leave_a_tombstone_and_an_event) {
   box.send(std::move(frame));
   EXPECT_TRUE(box.wait_settled(Lane::live_alarm, 3));
   EXPECT_EQ(real->tombstones("site-a", 10)->size(), 1u);
-  EXPECT_EQ(witness.count("event site-a records-void"), 1);
+  EXPECT_EQ(witness.count("event site-a records-missing"), 1);
   EXPECT_EQ(ingest->status("site-a")->refused, 1u);
 }
 

@@ -35,11 +35,6 @@ class Conformance : public ::testing::TestWithParam<Adapter> {
     EXPECT_TRUE(result.has_value()) << result.error().diagnostics;
     return result.has_value() ? result->verdict : Verdict::gap;
   }
-  std::uint64_t cursor(const BoxId& box, EpochId of, Lane lane) {
-    for (const Cursor& at : *ledger->cursors(box))
-      if (at.epoch == of && at.lane == lane) return at.seq;
-    return 0;
-  }
   Incoming staged_alarm(std::uint64_t seq, std::size_t bytes) {
     return alarm("site-a", epoch, Lane::alarm, seq, pattern_body(bytes));
   }
@@ -99,9 +94,9 @@ TEST_P(Conformance, accepts_only_cursor_plus_one) {
   EXPECT_EQ(verdict(alarm("site-a", epoch, Lane::routine, 1)), Verdict::stored);
   EXPECT_EQ(verdict(alarm("site-a", EpochId{78}, Lane::alarm, 1)), Verdict::stored);
   EXPECT_EQ(verdict(alarm("site-b", epoch, Lane::alarm, 1)), Verdict::stored);
-  EXPECT_EQ(cursor("site-a", epoch, Lane::alarm), 2u);
+  EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::alarm), 2u);
   reopen();
-  EXPECT_EQ(cursor("site-a", epoch, Lane::alarm), 2u);
+  EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::alarm), 2u);
   EXPECT_EQ(verdict(alarm("site-a", epoch, Lane::alarm, 4)), Verdict::gap);
   EXPECT_EQ(verdict(alarm("site-a", epoch, Lane::alarm, 3)), Verdict::stored);
 }
@@ -127,7 +122,7 @@ TEST_P(Conformance, a_salvaged_alarm_is_known_and_advances_its_new_lane) {
   const Result<StoreResult> known = store(*ledger, incoming);
   EXPECT_EQ(known->verdict, Verdict::known);
   EXPECT_EQ(known->position, first->position);
-  EXPECT_EQ(cursor("site-a", EpochId{99}, Lane::alarm), 1u);
+  EXPECT_EQ(cursor_of(*ledger, "site-a", EpochId{99}, Lane::alarm), 1u);
   EXPECT_EQ(ledger->snapshot().records, 1u);
   EXPECT_EQ(verdict(incoming), Verdict::duplicate);  // resent after a lost Settled
   EXPECT_EQ(memory.stored().size(), 1u);
@@ -146,8 +141,8 @@ TEST_P(Conformance, a_conflict_overwrites_nothing_and_books_one_fault) {
   const Result<std::vector<Record>> booked = ledger->list(faults);
   ASSERT_EQ(booked->size(), 1u);
   EXPECT_EQ(booked->front().box, "site-a");
-  EXPECT_EQ(decode_envelope(booked->front().header.envelope)->fault_code, "identity-conflict");
-  EXPECT_EQ(cursor("site-a", epoch, Lane::alarm), 1u);
+  EXPECT_EQ(decode_envelope(booked->front().header.envelope)->fault_code, "record-conflict");
+  EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::alarm), 1u);
 }
 
 TEST_P(Conformance, damaged_bytes_are_refused_and_may_come_again) {
@@ -155,7 +150,7 @@ TEST_P(Conformance, damaged_bytes_are_refused_and_may_come_again) {
   Incoming damaged = incoming;
   damaged.body[3] = static_cast<char>(damaged.body[3] ^ 1);
   EXPECT_EQ(verdict(damaged), Verdict::hash_mismatch);
-  EXPECT_EQ(cursor("site-a", epoch, Lane::alarm), 0u);
+  EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::alarm), 0u);
   Incoming other_envelope = incoming;
   other_envelope.header.envelope += std::string("\x63\0\0\0\1x", 6);
   EXPECT_EQ(verdict(other_envelope), Verdict::hash_mismatch);

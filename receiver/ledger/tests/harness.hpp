@@ -146,4 +146,10 @@ inline std::string pattern_body(std::size_t bytes) {
   return body;
 }
 
+inline std::uint64_t cursor_of(const Ledger& ledger, const BoxId& box, EpochId of, Lane lane) {
+  for (const Cursor& at : *ledger.cursors(box))
+    if (at.epoch == of && at.lane == lane) return at.seq;
+  return 0;
+}
+
 }  // namespace alarmwire::ledger::testing
