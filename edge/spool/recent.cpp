@@ -8,7 +8,12 @@ void RecentRecords::add(Row row) {
   if (!rows_.emplace(number, std::move(row)).second) return;
   bytes_ += bytes;
   order_.push_back(number);
-  while (bytes_ > bytes_max_) forget(order_.front());
+  while (bytes_ > bytes_max_) {
+    const auto oldest = rows_.find(order_.front());
+    order_.pop_front();
+    bytes_ -= weight(oldest->second);
+    rows_.erase(oldest);
+  }
 }
 
 const Row* RecentRecords::find(RowId row) const {
