@@ -27,27 +27,30 @@ class EbuesDays(EndToEnd):
         self.assert_none_missing(self.mailbox.wait_for([test_id], within_s))
         return time.monotonic() - began
 
-    def test_4xx_for_ever_holds_its_lane_only_and_is_parked(self):
+    def test_4xx_for_ever_holds_its_lane_only(self):
+        """Parking comes after ten tries, half an hour: receiver/outlets tests it on virtual time."""
         self.centre.set_rules([{"contains": "X-Test-Id: stuck-", "code": 451,
                                 "text": "4.3.0 not this one"}])
         stuck = send(self.box, plain_mail("stuck-1"), recipient="routine-daily@edge.internal")
         behind = send(self.box, plain_mail("behind-1"), recipient="routine-daily@edge.internal")
         self.assertEqual((stuck.stage, behind.stage), ("stored", "stored"))
-        for number in range(3):
-            own = self.arrives(self.box, f"alarm-{number}", 5)
-            foreign = self.arrives(self.other, f"other-{number}", 5,
-                                   recipient="alarm@site-2.internal")
-        self.say(f"beside a stuck mail: alarm of the same box {own * 1000:.0f} ms, of another "
-                 f"{foreign * 1000:.0f} ms")
-        self.assertNotIn("stuck-1", self.mailbox.test_ids())
-        began = time.monotonic()
-        self.assert_none_missing(self.mailbox.wait_for(["behind-1"], 100),
-                                 "mails behind a parked one")
-        self.say(f"parked, and its lane went on, after {time.monotonic() - began:.0f} s")
-        self.assertIn("parked", self.centre.alarmwire("status", json_output=False))
+        own, foreign = [], []
+        for number in range(10):
+            own.append(self.arrives(self.box, f"alarm-{number}", 5))
+            foreign.append(self.arrives(self.other, f"other-{number}", 5,
+                                        recipient="alarm@site-2.internal"))
+            time.sleep(0.5)
+        self.say(f"beside a stuck mail, worst of ten: alarm of the same box {max(own) * 1000:.0f} "
+                 f"ms, of another {max(foreign) * 1000:.0f} ms")
+        arrivals = self.mailbox.test_ids()
+        self.assertNotIn("stuck-1", arrivals)
+        self.assertNotIn("behind-1", arrivals, "overtook within its lane")
+        waiting = self.centre.alarmwire("outlet", "list")["outlets"][0]["waiting"]
+        self.assertEqual(waiting, 2)
         self.centre.set_rules([])
-        self.centre.alarmwire("outlet", "retry", "ebues")
-        self.assert_none_missing(self.mailbox.wait_for(["stuck-1"], 20), "mails after a retry")
+        self.assert_none_missing(self.mailbox.wait_for(["stuck-1", "behind-1"], 45))
+        arrivals = self.mailbox.test_ids()
+        self.assertLess(arrivals.index("stuck-1"), arrivals.index("behind-1"))
 
     def test_refused_for_good_is_told_in_a_small_mail(self):
         self.centre.set_rules([{"contains": "X-Test-Id: never-1", "code": 554,

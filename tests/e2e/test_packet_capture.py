@@ -26,7 +26,7 @@ class PacketCapture(EndToEnd):
         self.file = self.world.folder / f"{self._testMethodName}.pcap"
         log = self.world.folder / f"{self._testMethodName}.log"
         self.tcpdump = Program("tcpdump", self.world.wan,
-                               ["tcpdump", "-Z", "root", "-i", "any", "-U", "-n", "-w", self.file],
+                               ["tcpdump", "-Z", "root", "-i", "any", "--immediate-mode", "-U", "-n", "-w", self.file],
                                log=log).start()
         self.world.extra_programs.append(self.tcpdump)
         while "listening on" not in log.read_text():
