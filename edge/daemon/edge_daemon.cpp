@@ -39,8 +39,13 @@ EdgeDaemon::EdgeDaemon(std::string config_path, Config config)
       started_(steady_now()),
       tunnel_heard_(started_) {}
 
-// The spool goes before what its observer posts to, gRPC before the spool it reads from.
+// Who uses the spool goes before it; what the spool still reports is posted to a context that lives
+// on.
 EdgeDaemon::~EdgeDaemon() {
+  door_.reset();
+  intake_.reset();
+  control_.reset();
+  commands_.reset();
   uplink_.reset();
   spool_.reset();
 }
