@@ -40,14 +40,15 @@ struct Life {
   bool was_opened = false;
 };
 
-Life live(const spool::Config& config) {
+// `seed`: what its bodies are made of.
+Life live(const spool::Config& config, unsigned seed) {
   Life life;
   help::Watcher watcher;
   auto opened = spool::Spool::open(config, watcher);
   if (opened.has_error()) return life;
   life.was_opened = true;
   for (unsigned i = 0; i < 4; ++i) {
-    auto record = help::record_of(help::body_of(i == 2 ? 140'000 : 2000, i));
+    auto record = help::record_of(help::body_of(i == 2 ? 140'000 : 2000, seed + i));
     const alarmwire::AlarmId id = record.id;
     const auto done = i == 2 ? help::commit_upload(**opened, std::move(record), 60'000)
                              : help::commit(**opened, std::move(record));
@@ -70,30 +71,42 @@ bool has_all(spool::Spool& store, const Life& life) {
   return true;
 }
 
-TEST(FailedCall, AtEveryCallInTurnIsNeverALieAndNeverTheEnd) {
+// Fails each call in turn, in the spool's first life or in a second one; then the power goes.
+void fail_each_call(bool in_second_life) {
   Disk disk("spool-fail", 3);
   std::uint64_t opened_lives = 0;
   std::uint64_t n = from_environment("POWERCUT_CALL", 1);
   for (bool has_failed = true; has_failed; ++n) {
+    SCOPED_TRACE("call " + std::to_string(n));
     help::Folder folder;
     spool::Config config;
     config.directory = folder.path();
     config.vfs = disk.name();
     disk.restart();
+    const Life past = in_second_life ? live(config, 100) : Life{};
     disk.fail_call(n);
-    const Life life = live(config);
+    const Life life = live(config, 0);
     has_failed = disk.has_failed();
     opened_lives += life.was_opened ? 1 : 0;
     disk.restart();
     help::Watcher watcher;
     auto again = spool::Spool::open(config, watcher);
-    ASSERT_TRUE(again.has_value()) << "call " << n << ": " << again.error().diagnostics;
-    EXPECT_TRUE(has_all(**again, life)) << "call " << n;
-    EXPECT_TRUE(help::commit(**again, help::record_of("after")).has_value()) << "call " << n;
+    ASSERT_TRUE(again.has_value()) << again.error().diagnostics;
+    EXPECT_TRUE(has_all(**again, past));
+    EXPECT_TRUE(has_all(**again, life));
+    EXPECT_TRUE(help::commit(**again, help::record_of("after")).has_value());
     EXPECT_TRUE(has_failed || life.acked.size() == 4u);
   }
   EXPECT_GT(n, 50u);
   EXPECT_GT(opened_lives, n / 3);
+}
+
+TEST(FailedCall, AtEveryCallInTurnIsNeverALieAndNeverTheEnd) {
+  fail_each_call(false);
+}
+
+TEST(FailedCall, AtEveryCallOfASecondLifeHarmsNeitherLife) {
+  fail_each_call(true);
 }
 
 TEST(FailedSync, IsFatalAndNothingIsReportedAfterIt) {
