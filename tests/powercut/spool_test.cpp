@@ -48,7 +48,7 @@ Life live(const spool::Config& config, unsigned seed) {
   if (opened.has_error()) return life;
   life.was_opened = true;
   for (unsigned i = 0; i < 4; ++i) {
-    auto record = help::record_of(help::body_of(i == 2 ? 140'000 : 2000, seed + i));
+    auto record = help::record_of(help::body_of(i == 2 ? 70'000 : 2000, seed + i));
     const alarmwire::AlarmId id = record.id;
     const auto done = i == 2 ? help::commit_upload(**opened, std::move(record), 60'000)
                              : help::commit(**opened, std::move(record));
