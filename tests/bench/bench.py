@@ -132,8 +132,10 @@ class Bench:
                 mails = self.mails * (1 if devices == 1 else 4) // (1 if label == "1k" else 3)
                 if who == "ours" and label == "1k":
                     mails *= 4  # a run of some seconds for either
-                self.figures.best_of(f"{who}.throughput.{label}.devices_{devices}_per_s",
-                                     loader.throughput(devices, mails, size), "mails/s")
+                name = f"{label}.devices_{devices}_per_s"
+                to_sink, to_reply = loader.throughput(devices, mails, size)
+                self.figures.best_of(f"{who}.throughput.{name}", to_sink, "mails/s")
+                self.figures.best_of(f"{who}.replies.{name}", to_reply, "mails/s")
 
     def stop_ours(self, world):
         world.box.edge.stop()

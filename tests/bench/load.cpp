@@ -2,8 +2,9 @@
 // noting for every one when it began to connect (or, on a kept connection, to speak) and when its
 // reply was there.
 //
-//   bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT [PAUSE_US]
+//   bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT FIRST_DEVICE [PAUSE_US]
 //
+// Each device has an address of its own: FIRST_DEVICE and the ones that follow it.
 // OUTPUT gets a line per mail: id, begin_us, reply_us, code, first words of the reply. The mails
 // carry their number in a header `X-Bench-Id`, by which the tap at the sink knows them.
 #include <arpa/inet.h>
@@ -35,6 +36,7 @@ struct Plan {
   std::size_t bytes = 1024;
   bool keep = false;
   int first_id = 0;
+  std::string first_device;
   int pause_us = 0;
 };
 
@@ -54,14 +56,23 @@ std::string mail_text(int id, std::size_t bytes) {
   return text + ".\r\n";
 }
 
+sockaddr_in ipv4(const std::string& text, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (inet_pton(AF_INET, text.c_str(), &address.sin_addr) != 1)
+    throw std::runtime_error("not an IPv4 address: " + text);
+  return address;
+}
+
 class Connection {
  public:
-  explicit Connection(const Plan& plan) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(plan.port));
-    if (inet_pton(AF_INET, plan.host.c_str(), &address.sin_addr) != 1)
-      throw std::runtime_error("not an IPv4 address: " + plan.host);
+  Connection(const Plan& plan, std::uint32_t device) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    const sockaddr_in address = ipv4(plan.host, plan.port);
+    sockaddr_in own = ipv4(plan.first_device, 0);
+    own.sin_addr.s_addr = htonl(ntohl(own.sin_addr.s_addr) + device);
+    if (::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+      throw std::runtime_error("this device has no address");
     const int on = 1;
     setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const timeval patience{30, 0};
@@ -130,7 +141,7 @@ class Connection {
   std::string input_;
 };
 
-std::vector<Sample> run_device(const Plan& plan, std::atomic<int>& next) {
+std::vector<Sample> run_device(const Plan& plan, std::uint32_t device, std::atomic<int>& next) {
   std::vector<Sample> samples;
   std::unique_ptr<Connection> connection;
   for (int number = next++; number < plan.mails; number = next++) {
@@ -139,7 +150,7 @@ std::vector<Sample> run_device(const Plan& plan, std::atomic<int>& next) {
     const std::string text = mail_text(sample.id, plan.bytes);
     sample.begin_us = now_us();
     try {
-      if (!connection) connection = std::make_unique<Connection>(plan);
+      if (!connection) connection = std::make_unique<Connection>(plan, device);
       sample.reply = connection->send_mail(text);
       sample.reply_us = now_us();
       if (!plan.keep) {
@@ -163,8 +174,9 @@ int run(const Plan& plan, const char* output) {
   std::vector<std::vector<Sample>> samples(static_cast<std::size_t>(plan.devices));
   std::atomic<int> next{0};
   std::vector<std::thread> threads;
-  for (auto& own : samples)
-    threads.emplace_back([&plan, &next, &own] { own = run_device(plan, next); });
+  for (std::uint32_t device = 0; device < samples.size(); ++device)
+    threads.emplace_back(
+        [&plan, &next, &own = samples[device], device] { own = run_device(plan, device, next); });
   for (auto& thread : threads) thread.join();
   std::FILE* file = std::fopen(output, "w");
   if (file == nullptr) return 1;
@@ -179,7 +191,7 @@ int run(const Plan& plan, const char* output) {
 }  // namespace alarmwire::bench
 
 int main(int argc, char** argv) {
-  if (argc < 9) {
+  if (argc < 10) {
     std::fputs("bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT [PAUSE_US]\n",
                stderr);
     return 2;
@@ -192,6 +204,7 @@ int main(int argc, char** argv) {
   plan.bytes = static_cast<std::size_t>(std::atoll(argv[5]));
   plan.keep = std::string_view(argv[6]) == "keep";
   plan.first_id = std::atoi(argv[7]);
-  if (argc > 9) plan.pause_us = std::atoi(argv[9]);
+  plan.first_device = argv[9];
+  if (argc > 10) plan.pause_us = std::atoi(argv[10]);
   return alarmwire::bench::run(plan, argv[8]);
 }

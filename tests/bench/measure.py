@@ -70,7 +70,8 @@ class Loader:
         subprocess.run(
             ["ip", "netns", "exec", box.lan.name, str(self.tools / "bench_load"),
              box.lan_address, str(port), str(devices), str(mails), str(size),
-             "keep" if keep else "connect", str(first), str(output), str(pause_us)],
+             "keep" if keep else "connect", str(first), str(output),
+             box.device_address(0), str(pause_us)],
             check=True, timeout=patience_s, stdin=subprocess.DEVNULL)
         samples = []
         for line in output.read_text().splitlines():
@@ -103,12 +104,14 @@ class Loader:
         return to_sink, to_reply
 
     def throughput(self, devices, mails, size):
-        """Devices on kept connections; mails per second from the first word to the last arrival."""
+        """Devices on kept connections; mails per second from the first word to the last arrival,
+        and to the last reply."""
         samples = self.run(devices, mails, size, keep=True)
         times = self.arrivals(samples)
         begin = min(s[1] for s in samples)
         end = max(times[s[0]] for s in samples)
-        return len(samples) / ((end - begin) / 1e6)
+        replied = max(s[2] for s in samples)
+        return len(samples) / ((end - begin) / 1e6), len(samples) / ((replied - begin) / 1e6)
 
 
 def sync_ms(folder, rounds=200):
