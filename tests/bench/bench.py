@@ -249,13 +249,16 @@ class Bench:
             centre_address = world.alarmwire_text(
                 "key", "address", "--prefix", world.prefix, world.centre.public_key).strip()
             boxes = memory.connect_boxes(world, centre_address, addresses)
+            tunnel = memory.TunnelStandIn(world.centre.tunnel_socket, centre_address, addresses)
             world.centre.start_ebues()
             world.centre.receiver.start()
             world.centre.wait_for_receiver()
+            time.sleep(2)  # until it has asked for the interface
             height, said = memory.busy_receiver(world, boxes, self.tools, centre_address,
                                                 addresses, 50, 10 if self.quick else 30)
             print(f"  {said}")
             self.figures.put("memory.receiver_100_boxes_mib", height, "MiB")
+            tunnel.close()
         finally:
             world.remove()
 

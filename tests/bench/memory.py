@@ -1,12 +1,15 @@
 """How much memory box and receiver take when much is going on."""
 
 import json
+import os
 import socket
+import socketserver
+import threading
 import time
 import types
 
 from harness import net
-from harness.process import resident_kib
+from harness.process import GID, resident_kib
 
 SESSIONS = 1000
 SPOOL_BYTES, MAIL_BYTES = 1 << 30, 1 << 20
@@ -53,6 +56,32 @@ def know_boxes(world, count):
         addresses.append(world.alarmwire_text("key", "address", "--prefix", world.prefix,
                                               public).strip())
     return addresses
+
+
+class TunnelStandIn:
+    """Says to the receiver what alarmwire-tunnel would: the interface is there, listen on it."""
+
+    def __init__(self, path, centre_address, addresses):
+        peers = [{"box": f"sim-{number}", "tunnel_address": address, "handshake_age_ms": 1000}
+                 for number, address in enumerate(addresses, 1)]
+        answer = json.dumps({"ok": True, "schema": 1, "result": {
+            "role": "centre", "interface": "wgcentre", "backend": "fake", "serving": True,
+            "address": centre_address, "mtu": 1280, "peers": peers}}).encode() + b"\n"
+
+        class Talk(socketserver.StreamRequestHandler):
+            def handle(self):
+                for _ in self.rfile:
+                    self.wfile.write(answer)
+
+        self.server = socketserver.ThreadingUnixStreamServer(str(path), Talk)
+        self.server.daemon_threads = True
+        os.chown(path, 0, GID)
+        os.chmod(path, 0o660)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def connect_boxes(world, centre_address, addresses):
