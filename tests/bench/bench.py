@@ -12,6 +12,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/e2e"))
 
+from harness.case import clear_up_when_ended  # noqa: E402
 from harness.mails import plain_mail, send  # noqa: E402
 from harness.process import Program, resident_kib  # noqa: E402
 from harness.world import CENTRE_ADDRESS, World, ask, find_programs  # noqa: E402
@@ -306,6 +307,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write every figure under its name")
     parser.add_argument("--quick", action="store_true", help="small samples: a look, no proof")
     options = parser.parse_args()
+    clear_up_when_ended()
     tools = find_programs().parent / "bench"
     bench = Bench(tools, options.quick)
     bench.against_the_chain()

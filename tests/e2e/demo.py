@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+from harness.case import clear_up_when_ended
 from harness.ledger import lost_or_doubled
 from harness.mails import Load, Reply, picture_mail, plain_mail, send
 from harness.picture import jpeg
@@ -255,6 +256,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave it running (build/demo.env)")
     parser.add_argument("--down", action="store_true", help="end a kept demo, remove all it made")
     options = parser.parse_args()
+    clear_up_when_ended()
     if options.down or (options.keep and RUN_FILE.exists()):
         take_down()
     if options.down:

@@ -21,10 +21,16 @@ class EndToEnd(unittest.TestCase):
         self.assertFalse(missing, f"{len(missing)} {what} missing, e.g. {sorted(missing)[:5]}")
 
 
-def give_up(number, frame):
-    """Ends the run through the cleanups, so that nothing is left behind."""
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    raise KeyboardInterrupt(f"ended by signal {number}")
+def clear_up_when_ended(within_s=0):
+    """SIGTERM, and the end of `within_s`, go through the cleanups, so that nothing is left behind."""
+
+    def give_up(number, frame):
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        raise KeyboardInterrupt(f"ended by signal {number}")
+
+    for number in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(number, give_up)
+    signal.alarm(within_s)
 
 
 def main():
@@ -37,7 +43,5 @@ def main():
     if lacking:
         print(f"SKIPPED, this machine lacks: {', '.join(lacking)}")
         sys.exit(SKIPPED)
-    for number in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(number, give_up)
-    signal.alarm(PATIENCE_S)
+    clear_up_when_ended(PATIENCE_S)
     unittest.main(verbosity=2, failfast=False)
