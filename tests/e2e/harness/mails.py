@@ -1,5 +1,6 @@
 """Mails of devices: made, sent from the LAN, recorded from outside; and what arrived at EBÜS."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -95,17 +96,21 @@ def send(box, content, test_id="", sender="cam1@edge.internal", recipient="alarm
          device=0, timeout_s=30):
     """One mail on a connection of its own, as cameras do. Network trouble becomes code 0."""
     began = time.monotonic()
+    client = LanClient(box.lan, box.device_address(device), timeout_s)
     try:
-        with LanClient(box.lan, box.device_address(device), timeout_s) as client:
-            client.connect(box.lan_address, box.smtp_port)
-            client.ehlo_or_helo_if_needed()
-            code, text = client.pass_on(content, sender, recipient)
-            seconds = time.monotonic() - began
-            return Reply(test_id, code, text, seconds, time.time())
+        client.connect(box.lan_address, box.smtp_port)
+        client.ehlo_or_helo_if_needed()
+        code, text = client.pass_on(content, sender, recipient)
+        reply = Reply(test_id, code, text, time.monotonic() - began, time.time())
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            client.docmd("QUIT")
+        return reply
     except smtplib.SMTPResponseException as error:
         return Reply(test_id, error.smtp_code, str(error.smtp_error), time.monotonic() - began)
     except (OSError, smtplib.SMTPException) as error:
         return Reply(test_id, 0, repr(error), time.monotonic() - began)
+    finally:  # not smtplib's own `with`: its QUIT would take a late reply for its own
+        client.close()
 
 
 class Load:
