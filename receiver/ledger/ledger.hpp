@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/error.hpp"
@@ -230,6 +231,9 @@ class Ledger {
                                                    Position after, std::size_t limit) const = 0;
   virtual Result<std::uint64_t> count_hand_overs(const std::string& outlet,
                                                  HandOverState state) const = 0;
+  // How far every outlet is with one record, by outlet name; empty: no outlet has to do with it.
+  virtual Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(
+      Position position) const = 0;
   virtual Snapshot snapshot() const = 0;
 };
 

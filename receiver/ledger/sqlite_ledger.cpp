@@ -176,6 +176,10 @@ class SqliteLedger final : public Ledger {
                                          HandOverState state) const override {
     return reads_.count_hand_overs(outlet, state);
   }
+  Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(
+      Position position) const override {
+    return reads_.hand_overs_of(position);
+  }
   Snapshot snapshot() const override { return writer_.snapshot(); }
 
  private:

@@ -302,4 +302,28 @@ Result<std::uint64_t> Reads::count_hand_overs(const std::string& outlet, HandOve
   return static_cast<std::uint64_t>(*count);
 }
 
+Result<std::vector<std::pair<std::string, HandOver>>> Reads::hand_overs_of(Position position) {
+  Result<Loan> loan = borrow();
+  if (loan.has_error()) return loan.error();
+  std::vector<std::pair<std::string, HandOver>> found;
+  auto take = [&](sqlite::Statement& row) {
+    HandOver hand_over{position,
+                       std::string(row.column_text(1)),
+                       lane_of(row.column_int(2)),
+                       static_cast<HandOverState>(row.column_int(3)),
+                       static_cast<std::uint32_t>(row.column_int(4)),
+                       row.column_int(5),
+                       std::string(row.column_text(6))};
+    found.emplace_back(std::string(row.column_text(0)), std::move(hand_over));
+    return true;
+  };
+  const Status read = (*loan)->each(
+      "SELECT o.name, b.name, r.lane, h.state, h.tries, h.changed_us, h.text FROM hand_overs h "
+      "JOIN outlets o ON o.number = h.outlet JOIN records r ON r.position = h.position "
+      "JOIN boxes b ON b.number = r.box WHERE h.position = ? ORDER BY o.name",
+      take, position);
+  if (read.has_error()) return read.error();
+  return found;
+}
+
 }  // namespace alarmwire::ledger

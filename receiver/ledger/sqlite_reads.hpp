@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "receiver/ledger/ledger.hpp"
@@ -35,6 +36,7 @@ class Reads {
   Result<std::vector<HandOver>> hand_overs(const std::string& outlet, HandOverState state,
                                            Position after, std::size_t limit);
   Result<std::uint64_t> count_hand_overs(const std::string& outlet, HandOverState state);
+  Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(Position position);
 
  private:
   // A connection on loan; goes back to the pool at the end.

@@ -135,6 +135,10 @@ class GatedLedger : public ledger::Ledger {
                                          ledger::HandOverState state) const override {
     return real_.count_hand_overs(outlet, state);
   }
+  Result<std::vector<std::pair<std::string, ledger::HandOver>>> hand_overs_of(
+      ledger::Position position) const override {
+    return real_.hand_overs_of(position);
+  }
   ledger::Snapshot snapshot() const override { return real_.snapshot(); }
 
  private:
@@ -314,6 +318,18 @@ class BoxEnd {
           frame.settled().verdict() != v1::Settled::AGAIN)
         seq = std::max(seq, static_cast<std::uint64_t>(frame.settled().seq()));
     return seq;
+  }
+  // All bytes granted so far, those of the Welcome included.
+  std::uint64_t credit(Lane lane) const {
+    std::uint64_t bytes = 0;
+    const auto add = [&](const v1::Credit& credit) {
+      if (credit.lane() == static_cast<std::uint32_t>(lane)) bytes += credit.bytes();
+    };
+    for (const v1::CentreFrame& frame : link_->frames()) {
+      for (const v1::Credit& credit : frame.welcome().credits()) add(credit);
+      add(frame.grant().credit());
+    }
+    return bytes;
   }
   int agains() const {
     int count = 0;

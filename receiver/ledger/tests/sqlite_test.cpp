@@ -116,6 +116,26 @@ TEST_F(SqliteLedgerTest, a_ledger_restored_from_backup_is_filled_up_by_its_boxes
   EXPECT_TRUE(ledger->read_after(4, 1)->front().replayed);
 }
 
+TEST_F(SqliteLedgerTest, tells_how_far_every_outlet_is_with_one_record) {
+  config.outlets = {"webhook", "ebues"};
+  open();
+  const Result<StoreResult> one = store(*ledger, alarm("site-a", epoch, Lane::live_alarm, 1));
+  store(*ledger, alarm("site-b", epoch, Lane::alarm, 1));
+  ASSERT_FALSE(hand_over(*ledger, "ebues", one->position, HandOverState::parked).has_error());
+  const auto of_one = ledger->hand_overs_of(one->position);
+  ASSERT_EQ(of_one->size(), 2u);
+  const auto& [first, parked] = of_one->front();
+  EXPECT_EQ(first, "ebues");
+  EXPECT_EQ(parked.state, HandOverState::parked);
+  EXPECT_EQ(parked.position, one->position);
+  EXPECT_EQ(parked.box, "site-a");
+  EXPECT_EQ(parked.lane, Lane::live_alarm);
+  EXPECT_EQ(parked.tries, 1u);
+  EXPECT_EQ(of_one->back().first, "webhook");
+  EXPECT_EQ(of_one->back().second.state, HandOverState::waiting);
+  EXPECT_TRUE(ledger->hand_overs_of(999)->empty());
+}
+
 TEST_F(SqliteLedgerTest, full_is_said_to_each_write_and_is_over_when_there_is_room) {
   config.size_max_bytes = 1024 * 1024;
   open();

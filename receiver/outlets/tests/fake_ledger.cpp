@@ -183,4 +183,9 @@ Result<std::uint64_t> FakeLedger::count_hand_overs(const std::string&,
   return count(state);
 }
 
+Result<std::vector<std::pair<std::string, ledger::HandOver>>> FakeLedger::hand_overs_of(
+    ledger::Position) const {
+  return unsupported;
+}
+
 }  // namespace alarmwire::outlets

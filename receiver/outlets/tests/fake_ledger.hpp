@@ -48,6 +48,8 @@ class FakeLedger : public ledger::Ledger {
                                                    std::size_t limit) const override;
   Result<std::uint64_t> count_hand_overs(const std::string& outlet,
                                          ledger::HandOverState state) const override;
+  Result<std::vector<std::pair<std::string, ledger::HandOver>>> hand_overs_of(
+      ledger::Position) const override;
   ledger::Snapshot snapshot() const override;
 
  private:
