@@ -7,7 +7,7 @@ namespace alarmwire::link {
 
 namespace {
 
-constexpr std::uint64_t grant_bytes_quantum = 64 * 1024;
+constexpr std::uint64_t grant_bytes_quantum_max = 64 * 1024;
 constexpr std::size_t void_reason_bytes_max = 64;
 
 std::string code_of(StoreOutcome::Verdict verdict) {
@@ -42,13 +42,13 @@ void CentreLane::return_credit(std::uint32_t records, std::uint64_t bytes) {
   returned_.bytes += bytes;
 }
 
-// Small returns wait for company, but never while the box may be waiting for them: what is all back
-// is granted.
+// Small returns wait for company, as long as company is on its way; at most an eighth of the
+// window, so that the rest always completes a record that is being put together.
 bool CentreLane::take_grant(v1::Credit& credit) {
-  const bool records_due = returned_.records >= window_.records / 4 ||
-                           left_.records + returned_.records == window_.records;
-  const bool bytes_due =
-      returned_.bytes >= grant_bytes_quantum || left_.bytes + returned_.bytes == window_.bytes;
+  const std::uint64_t quantum = std::min(grant_bytes_quantum_max, window_.bytes / 8);
+  const bool nothing_comes = in_flight_.empty();
+  const bool records_due = nothing_comes || returned_.records >= window_.records / 4;
+  const bool bytes_due = nothing_comes || returned_.bytes >= quantum;
   const bool has_any = (records_due && returned_.records > 0) || (bytes_due && returned_.bytes > 0);
   if (!has_any) return false;
   credit.set_lane(static_cast<std::uint32_t>(lane_));
@@ -135,7 +135,7 @@ void CentreLane::open(v1::Record& record, const RecordKey& key, std::int64_t clo
   header.spooled_us = record.spooled_us();
   header.repeats = record.repeats();
   open_->offset = record.offset();
-  open_->staged = header.size > assemble_bytes_max || record.offset() > 0;
+  open_->staged = header.size > assembled_up_to(window_) || record.offset() > 0;
   open_->replayed = record.replayed();
   open_->clock_offset_us = clock_offset_us;
   open_->bytes_used = header.envelope.size();

@@ -15,6 +15,7 @@
 // Sources: design 5.3; docs/link.md. Thread-safety: one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -39,13 +40,18 @@ struct CentreConfig {
   std::string software;  // "alarmwire 0.1.0"
   std::chrono::milliseconds beat_interval{5000};
   std::chrono::milliseconds hello_timeout{10000};
-  std::array<LaneCredit, lane_count> credits{};          // at least 8 records and 512 KiB each
+  std::array<LaneCredit, lane_count> credits{};          // at least 8 records and 128 KiB each
   std::uint64_t record_bytes_max = 64ull * 1024 * 1024;  // larger: `never`
 };
 
 // Records up to this size are put together in memory and stored in one commit; larger ones are
 // staged chunk by chunk, so that they may be larger than the credit and resume in mid-record.
 inline constexpr std::uint64_t assemble_bytes_max = 256 * 1024;
+// A lane with a small window stages from half the window on, so that a record being put together
+// (its envelope included) never takes all of the credit it needs to be completed.
+constexpr std::uint64_t assembled_up_to(const LaneCredit& window) {
+  return std::min(assemble_bytes_max, window.bytes / 2);
+}
 inline constexpr std::size_t receipts_waiting_max = 1024;  // beyond that the oldest are dropped
 inline constexpr std::size_t hello_ranges_max = 1024;
 

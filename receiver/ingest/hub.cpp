@@ -112,7 +112,11 @@ link::CentreConfig Ingest::Hub::session_config() const {
   config.software = config_.software;
   config.beat_interval = config_.beat_interval;
   config.record_bytes_max = config_.record_bytes_max;
-  config.credits.fill({credit_records_per_lane, credit_bytes_per_lane});
+  for (const Lane lane : all_lanes) {
+    const bool is_urgent = lane == Lane::live_alarm || lane == Lane::fault;
+    config.credits[static_cast<std::size_t>(lane)] = {
+        credit_records_per_lane, is_urgent ? credit_bytes_urgent : credit_bytes_backlog};
+  }
   return config;
 }
 

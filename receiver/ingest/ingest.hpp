@@ -33,8 +33,11 @@
 namespace alarmwire::ingest {
 
 inline constexpr std::uint32_t credit_records_per_lane = 128;
-inline constexpr std::uint64_t credit_bytes_per_lane = 512 * 1024;
-inline constexpr std::uint64_t bytes_in_flight_per_box_max = lane_count * credit_bytes_per_lane;
+inline constexpr std::uint64_t credit_bytes_urgent = 512 * 1024;  // lanes 0 and 1
+// Lanes 2 and 3: all that can lie on a slow line ahead of a live alarm (1 s at 1 Mbit/s).
+inline constexpr std::uint64_t credit_bytes_backlog = 128 * 1024;
+inline constexpr std::uint64_t bytes_in_flight_per_box_max =
+    2 * credit_bytes_urgent + 2 * credit_bytes_backlog;
 // The pause before a box is asked again: busy passes quickly, full may last.
 inline constexpr std::chrono::milliseconds busy_pause{50};
 inline constexpr std::chrono::milliseconds full_pause_min{250};

@@ -85,6 +85,7 @@ Stream::Stream(std::shared_ptr<StreamHome> home, std::shared_ptr<BoxState> box,
       box_(std::move(box)),
       peer_address_(std::move(peer_address)),
       link_(std::move(link)),
+      credits_(config.credits),
       session_(config, now()),
       timer_(home_->context()) {}
 
@@ -103,7 +104,9 @@ void Stream::announce(const link::v1::BoxFrame& frame) {
   const link::v1::Record& record = frame.record();
   const std::optional<Lane> lane = lane_from_number(record.lane());
   RecordHeader header;
-  if (record.size() <= link::assemble_bytes_max || !lane) return;
+  if (!lane) return;
+  const link::LaneCredit& window = credits_[static_cast<std::size_t>(*lane)];
+  if (record.size() <= link::assembled_up_to(window)) return;
   if (record.envelope().size() > envelope_size_max) return;
   if (!hash_from_bytes(record.hash(), header.hash)) return;
   header.key = RecordKey{EpochId{record.epoch()}, *lane, record.seq()};

@@ -81,6 +81,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const std::shared_ptr<BoxState> box_;
   const std::string peer_address_;
   const std::shared_ptr<link::LinkStream> link_;
+  const std::array<link::LaneCredit, lane_count> credits_;
   link::CentreSession session_;
   std::array<Hold, lane_count> holds_;
   boost::asio::steady_timer timer_;

@@ -21,6 +21,9 @@ void World::connect(Box& box) {
     link::CentreConfig config;
     config.software = "centre";
     for (auto& credit : config.credits) credit = {16, 512 * 1024};
+    for (const auto lane : {Lane::alarm, Lane::routine}) {
+      config.credits[static_cast<std::size_t>(lane)].bytes = 128 * 1024;
+    }
     config.record_bytes_max = 1500 * 1024;
     stream->centre = std::make_unique<link::CentreSession>(config, clock_.now(0));
     streams_.insert(stream);

@@ -22,6 +22,7 @@ class CentreTest : public ::testing::Test {
   void make() {
     CentreConfig config;
     config.record_bytes_max = 10'000'000;
+    if (window_bytes != 0) config.credits[2].bytes = window_bytes;
     session = std::make_unique<CentreSession>(config, now);
     actions.clear();
     written.clear();
@@ -102,6 +103,7 @@ class CentreTest : public ::testing::Test {
   }
 
   Now now{SteadyTime(1000s), 1'700'000'000'000'000};
+  std::uint64_t window_bytes = 0;  // of lane 2; 0: the default
   std::unique_ptr<CentreSession> session;
   std::vector<CentreAction> actions;
   std::vector<v1::CentreFrame> written;
@@ -159,6 +161,63 @@ TEST_F(CentreTest, GivesCreditBackWhenStagedAndWhenSettled) {
   ASSERT_TRUE(written.back().has_grant());
   EXPECT_GE(written.back().grant().credit().bytes(), 60'000u);
   EXPECT_EQ(written.back().grant().credit().records(), 0u);
+}
+
+TEST_F(CentreTest, ASmallWindowStagesFromHalfOfItOn) {
+  window_bytes = 128 * 1024;
+  make();
+  welcome();
+  say(record(1, 64 * 1024, 60'000));
+  say(chunk(60'000, 64 * 1024 - 60'000));
+  EXPECT_EQ(all<centre_action::Stage>().size(), 0u);
+  say(record(2, 64 * 1024 + 1, 60'000));
+  EXPECT_EQ(all<centre_action::Stage>().size(), 1u);
+}
+
+// A box that sends whatever its credit allows, a ledger that answers only when the box is stuck:
+// stuck with nothing in flight would be for ever.
+TEST_F(CentreTest, ASmallWindowNeverStallsAndIsNeverPassed) {
+  window_bytes = 128 * 1024;
+  make();
+  welcome();
+  std::uint64_t credit = window_bytes;
+  std::uint64_t seq = 0, size = 0, at = 0, random = 1;
+  std::size_t answered = 0, heard = written.size();
+  std::vector<CentreAction> waiting;
+  while (seq < 400) {
+    v1::BoxFrame frame;
+    if (at == size) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      size = (random >> 33) % (seq % 3 == 0 ? 200'000 : 66'000);
+      at = std::min<std::uint64_t>(size, 16 * 1024);
+      frame = record(++seq, size, at);
+      Envelope envelope;
+      if (seq % 5 == 0) envelope.fault_reason = std::string(47 * 1024, 'e');
+      frame.mutable_record()->set_envelope(encode_envelope(envelope));
+    } else {
+      const auto bytes = std::min<std::uint64_t>(size - at, chunk_data_bytes_max);
+      frame = chunk(at, bytes);
+      at += bytes;
+    }
+    const std::uint64_t cost = frame.record().envelope().size() + frame.record().data().size() +
+                               frame.chunk().data().size();
+    while (credit < cost) {
+      for (CentreAction& action : std::exchange(actions, {})) waiting.push_back(std::move(action));
+      ASSERT_LT(answered, waiting.size()) << "stuck at record " << seq;
+      const CentreAction& action = waiting[answered++];
+      if (const auto* stage = std::get_if<centre_action::Stage>(&action))
+        session->on_staged(stage->token, {}, now);
+      if (const auto* store = std::get_if<centre_action::Store>(&action))
+        session->on_stored(store->token, {Verdict::stored, 77, 0}, now);
+      take();
+      for (; heard < written.size(); ++heard) credit += written[heard].grant().credit().bytes();
+      ASSERT_LE(credit, window_bytes);
+    }
+    credit -= cost;
+    say(std::move(frame));
+    for (; heard < written.size(); ++heard) credit += written[heard].grant().credit().bytes();
+    ASSERT_TRUE(session->is_up());
+  }
 }
 
 TEST_F(CentreTest, ResumesOnlyWhereSomethingIsStaged) {

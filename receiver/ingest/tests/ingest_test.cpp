@@ -160,8 +160,12 @@ TEST_F(Centre, a_large_record_is_staged_hashed_on_the_way_and_stored) {
   box.send(hello(epoch));
   ASSERT_TRUE(box.welcome().has_value());
   const ledger::Incoming incoming = alarm(1, ledger::testing::pattern_body(400'000), Lane::alarm);
+  EXPECT_EQ(box.credit(Lane::alarm), credit_bytes_backlog);
   box.send(record(incoming, 50'000));
-  for (std::size_t at = 50'000; at < 400'000; at += 50'000) box.send(chunk(incoming, at, 50'000));
+  for (std::size_t at = 50'000; at < 400'000; at += 50'000) {
+    ASSERT_TRUE(eventually([&] { return box.credit(Lane::alarm) >= at + 51'000; }));
+    box.send(chunk(incoming, at, 50'000));
+  }
   ASSERT_TRUE(box.wait_settled(Lane::alarm, 1));
   EXPECT_EQ(gate->announced(), 1);
   const ledger::Position position = real->find(incoming.header.id)->position;
