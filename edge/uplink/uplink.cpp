@@ -1,11 +1,10 @@
 #include "edge/uplink/uplink.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <random>
-#include <type_traits>
 #include <utility>
 
-#include "common/fault_book.hpp"
 #include "common/files.hpp"
 #include "edge/uplink/messages.hpp"
 
@@ -30,9 +29,11 @@ std::string name_of(link::ReceiptStage stage) {
   return "?";
 }
 
-link::FetchResult result_of(const Failure& failure) {
-  if (failure.is(Errc::not_found)) return link::FetchResult::not_held;
-  if (failure.is(Errc::corrupt)) return link::FetchResult::unreadable;
+template <typename T>
+link::FetchResult verdict_of(const Result<T>& result) {
+  if (result.has_value()) return link::FetchResult::ok;
+  if (result.error().is(Errc::not_found)) return link::FetchResult::not_held;
+  if (result.error().is(Errc::corrupt)) return link::FetchResult::unreadable;
   return link::FetchResult::failed;
 }
 
@@ -70,8 +71,12 @@ void Uplink::stop() {
   if (session_) {
     session_->close("the box stops");
     pump();
+  } else if (attempt_ != 0) {
+    client_->cancel(attempt_);
   }
   stopped_ = true;
+  attempt_ = 0;
+  status_.state = LinkStatus::State::down;
   session_timer_.cancel();
   waiters_timer_.cancel();
   reconnect_timer_.cancel();
@@ -85,19 +90,27 @@ void Uplink::post(std::uint64_t attempt, Call call) {
   });
 }
 
+template <typename T, typename Call>
+spool::Spool::Callback<T> Uplink::answer(Call call) {
+  return [this, executor = context_.get_executor(), alive = alive_, attempt = attempt_,
+          call = std::move(call)](Result<T> result) {
+    auto handle = [this, alive, attempt, call, result = std::move(result)]() mutable {
+      if (*alive && attempt == attempt_ && !stopped_) call(std::move(result));
+    };
+    boost::asio::post(executor, std::move(handle));
+  };
+}
+
 void Uplink::connect() {
   if (stopped_) return;
   status_.state = LinkStatus::State::connecting;
   attempt_ = client_->connect();
   early_records_.clear();
-  spool_.ranges(
-      [this, alive = alive_, attempt = attempt_](Result<std::vector<spool::LaneRange>> ranges) {
-        if (!*alive) return;
-        post(attempt, [this, attempt, ranges = std::move(ranges)] {
-          if (ranges.has_error()) return client_->cancel(attempt);
-          begin_session(*ranges);
-        });
-      });
+  using Ranges = std::vector<spool::LaneRange>;
+  spool_.ranges(answer<Ranges>([this](const Result<Ranges>& ranges) {
+    if (ranges.has_error()) return client_->cancel(attempt_);
+    begin_session(*ranges);
+  }));
 }
 
 void Uplink::hurry() {
@@ -172,53 +185,38 @@ void Uplink::perform(link::box_action::Write& action) {
 }
 
 void Uplink::perform(link::box_action::Fetch& action) {
-  spool_.fetch(action.key, action.head_bytes_max,
-               [this, alive = alive_, attempt = attempt_,
-                key = action.key](Result<spool::StoredRecord> fetched) {
-                 if (!*alive) return;
-                 post(attempt, [this, key, fetched = std::move(fetched)]() mutable {
-                   if (!session_) return;
-                   if (fetched.has_error()) {
-                     session_->on_fetched(key, result_of(fetched.error()), {}, now());
-                   } else {
-                     const bool parked = fetched->state == spool::RowState::parked;
-                     session_->on_fetched(
-                         key, link::FetchResult::ok,
-                         {std::move(fetched->header), std::move(fetched->head), parked}, now());
-                   }
-                   pump();
-                 });
-               });
+  auto fetched = [this, key = action.key](Result<spool::StoredRecord> result) {
+    if (!session_) return;
+    link::FetchedRecord record;
+    if (result.has_value()) {
+      record = {std::move(result->header), std::move(result->head),
+                result->state == spool::RowState::parked};
+    }
+    session_->on_fetched(key, verdict_of(result), std::move(record), now());
+    pump();
+  };
+  spool_.fetch(action.key, action.head_bytes_max, answer<spool::StoredRecord>(std::move(fetched)));
 }
 
 void Uplink::perform(link::box_action::FetchBody& action) {
+  auto fetched = [this, key = action.key, offset = action.offset](Result<std::string> result) {
+    if (!session_) return;
+    std::string bytes;
+    if (result.has_value()) bytes = std::move(*result);
+    session_->on_body(key, offset, verdict_of(result), std::move(bytes), now());
+    pump();
+  };
   spool_.fetch_body(action.key, action.offset, action.bytes_max,
-                    [this, alive = alive_, attempt = attempt_, key = action.key,
-                     offset = action.offset](Result<std::string> bytes) {
-                      if (!*alive) return;
-                      post(attempt, [this, key, offset, bytes = std::move(bytes)]() mutable {
-                        if (!session_) return;
-                        const link::FetchResult result =
-                            bytes.has_error() ? result_of(bytes.error()) : link::FetchResult::ok;
-                        session_->on_body(key, offset, result,
-                                          bytes.has_error() ? std::string() : std::move(*bytes),
-                                          now());
-                        pump();
-                      });
-                    });
+                    answer<std::string>(std::move(fetched)));
 }
 
 void Uplink::perform(link::box_action::Verify& action) {
-  spool_.verify(action.key, [this, alive = alive_, attempt = attempt_,
-                             key = action.key](const Status& verified) {
-    if (!*alive) return;
-    post(attempt, [this, key, verified] {
-      if (!session_) return;
-      session_->on_verified(
-          key, verified.has_error() ? result_of(verified.error()) : link::FetchResult::ok, now());
-      pump();
-    });
-  });
+  auto verified = [this, key = action.key](const Status& result) {
+    if (!session_) return;
+    session_->on_verified(key, verdict_of(result), now());
+    pump();
+  };
+  spool_.verify(action.key, answer<void>(std::move(verified)));
 }
 
 void Uplink::perform(link::box_action::Up& action) {
@@ -227,18 +225,17 @@ void Uplink::perform(link::box_action::Up& action) {
   status_.since_us = wall_now_us();
   status_.session = action.session;
   status_.centre_software = action.software;
-  if (action.ledger_id != ledger_id_) {
-    if (!ledger_id_.empty())
-      log::write(UPLINK_LEDGER_ID,
-                 {{"before", to_hex(ledger_id_)}, {"now", to_hex(action.ledger_id)}});
-    ledger_id_ = action.ledger_id;
-    if (const Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
-        saved.has_error())
-      log::write(UPLINK_STATE_FILE, {{"reason", saved.error().diagnostics}});
-  }
   log::write(UPLINK_UP, {{"session", action.session}, {"centre", action.software}});
   waiters_.on_link(true);
   if (callbacks_.on_link) callbacks_.on_link(true, "");
+  if (action.ledger_id == ledger_id_) return;
+  if (!ledger_id_.empty())
+    log::write(UPLINK_LEDGER_ID,
+               {{"before", to_hex(ledger_id_)}, {"now", to_hex(action.ledger_id)}});
+  ledger_id_ = action.ledger_id;
+  if (const Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
+      saved.has_error())
+    log::write(UPLINK_STATE_FILE, {{"reason", saved.error().diagnostics}});
 }
 
 void Uplink::perform(link::box_action::Sent& action) {
@@ -260,8 +257,15 @@ void Uplink::perform(link::box_action::Park& action) {
 }
 
 void Uplink::perform(link::box_action::Reenter& action) {
-  // The record comes again through the spool's observer.
-  spool_.reenter(action.key, [](const Result<spool::Spooled>&) {});
+  // The record comes again through the spool's observer. Where it cannot enter it stays visible:
+  // its old place counts as settled, nobody else would ever look at it. Also without a session.
+  auto entered = [&spool = spool_, key = action.key](const Result<spool::Spooled>& result) {
+    if (result.has_value() || result.error().is(Errc::closed)) return;
+    const std::string why = "conflict, and it cannot enter again: " + result.error().diagnostics;
+    log::write(UPLINK_PARKED, {{"record", key.to_string()}, {"reason", why}});
+    spool.park(key, why);
+  };
+  spool_.reenter(action.key, std::move(entered));
 }
 
 void Uplink::perform(link::box_action::Fault& action) {
@@ -300,7 +304,7 @@ void Uplink::end_session(const std::string& reason, std::chrono::milliseconds re
   if (stopped_) return;
   reconnect_timer_.expires_after(std::max(delay_.next(), retry_after));
   reconnect_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-    if (!error && *alive) connect();
+    if (!error && *alive && attempt_ == 0) connect();
   });
 }
 
@@ -319,7 +323,7 @@ void Uplink::report() {
 void Uplink::arm() {
   if (!session_ || stopped_) return;
   const SteadyTime deadline = session_->next_deadline();
-  if (deadline == SteadyTime::max() || deadline == session_armed_) return;
+  if (deadline >= session_armed_) return;  // the earlier one looks again
   session_armed_ = deadline;
   session_timer_.expires_at(deadline);
   session_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {

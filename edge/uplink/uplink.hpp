@@ -97,9 +97,13 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   void report();
   void arm();
   void arm_waiters(SteadyTime deadline);
-  // Runs `call` on our thread, unless the session it belongs to is gone by then.
+  // Runs `call` on our thread, unless the attempt it belongs to is gone by then.
   template <typename Call>
   void post(std::uint64_t attempt, Call call);
+  // A callback for the spool that does the same with the answer. The spool may call it when this
+  // object is gone: on the spool's thread it touches nothing of ours.
+  template <typename T, typename Call>
+  spool::Spool::Callback<T> answer(Call call);
 
   boost::asio::io_context& context_;
   spool::Spool& spool_;
@@ -120,7 +124,7 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   std::vector<RecordKey> early_records_;  // became durable while the ranges were asked for
   bool pumping_ = false;
   bool stopped_ = false;
-  std::shared_ptr<bool> alive_;
+  std::shared_ptr<bool> alive_;               // read and written on our thread only
   std::unique_ptr<link::LinkClient> client_;  // last: its end waits for its callbacks
 };
 
