@@ -1,6 +1,7 @@
 #include "receiver/outlets/letters.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "receiver/outlets/fault_mail.hpp"
@@ -61,11 +62,8 @@ class MailReader {
   bool ended_ = false;
 };
 
-bool is_test(const Envelope& envelope) {
-  return std::any_of(
-      envelope.recipients.begin(), envelope.recipients.end(), [](const std::string& recipient) {
-        return sites::to_lower(recipient.substr(0, recipient.find('@'))) == test_local_part;
-      });
+bool is_test(const std::string& recipient) {
+  return sites::to_lower(recipient.substr(0, recipient.find('@'))) == test_local_part;
 }
 
 bool is_late(const ledger::Record& record, const SmtpConfig& config, WallTimeUs now_us) {
@@ -75,11 +73,14 @@ bool is_late(const ledger::Record& record, const SmtpConfig& config, WallTimeUs 
 
 void address_mail(Prepared& prepared, const sites::Sites& sites, const SmtpConfig& config,
                   Marks& marks) {
-  const sites::Route route = sites.route(prepared.record.box, prepared.envelope.reverse_path,
-                                         prepared.envelope.recipients);
+  const std::vector<std::string>& written = prepared.envelope.recipients;
+  std::vector<std::string> real;
+  std::remove_copy_if(written.begin(), written.end(), std::back_inserter(real), is_test);
+  // A mail without any address is an alarm of unknown source, not a test.
+  marks.test = real.empty() && !written.empty();
+  const sites::Route route = sites.route(prepared.record.box, prepared.envelope.reverse_path, real);
   prepared.letter.from = route.sender;
   prepared.letter.to = route.recipients;
-  marks.test = is_test(prepared.envelope);
   if (marks.test) {
     prepared.letter.to = {config.test_address};
   } else {

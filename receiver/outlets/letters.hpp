@@ -12,8 +12,8 @@
 namespace alarmwire::outlets {
 
 inline constexpr std::size_t body_piece_bytes = 64 * 1024;
-// A mail to this local part is a test, whatever its domain: it goes to the configured test address
-// or nowhere.
+// A mail to this local part alone is a test, whatever its domain: it goes to the configured test
+// address or nowhere. Beside a real address it is left out, and the mail is an alarm.
 inline constexpr std::string_view test_local_part = "alarmwire-test";
 
 struct Prepared {

@@ -318,6 +318,27 @@ TEST_F(SmtpOutletTest, TestMailsGoOnlyToTheTestAddress) {
     EXPECT_THAT(mail.to, ElementsAre("probe@ebues.internal"));
 }
 
+TEST_F(SmtpOutletTest, ATestAddressBesideARealOneKeepsNoAlarmBack) {
+  config_.test_address = "probe@ebues.internal";
+  serve();
+  start();
+  ledger_.add("site-a", Lane::alarm,
+              mail_to({"alarmwire-test@site-a.internal", "cam1@site-a.internal"}),
+              "Subject: x\r\n\r\n");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(1, HandOverState::taken));
+  EXPECT_THAT(server_->mails().at(0).to, ElementsAre("cam1@site-a.internal"));
+  EXPECT_THAT(server_->mails().at(0).body, ::testing::Not(HasSubstr("X-Alarmwire-Mark")));
+}
+
+TEST_F(SmtpOutletTest, AMailWithoutAnyAddressIsNoTest) {
+  serve();
+  start();
+  ledger_.add("site-a", Lane::alarm, mail_to({}), "Subject: x\r\n\r\n");
+  outlet_->poke();
+  ASSERT_TRUE(becomes(1, HandOverState::taken));
+}
+
 TEST_F(SmtpOutletTest, StoppingFinishesTheMailInHandAndIsQuick) {
   serve(fail("dot", ScriptedServer::silence));
   start();
