@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include "common/control_request.hpp"
 
 namespace alarmwire {
 namespace {
@@ -17,16 +20,13 @@ FaultBook::Entry make_entry(RecordKind kind, std::string_view box, std::string_v
   return {std::string(box), std::move(about)};
 }
 
-std::string text_of(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 }  // namespace
 
 bool fault::is_state(std::string_view code) {
-  static constexpr std::array states{spool_full,     tunnel_daemon,  tunnel_silent, ledger_full,
-                                     ledger_disk_80, outlet_stalled, outlet_parked, box_cloned};
+  static constexpr std::array states{spool_full,        spool_quarantined, tunnel_daemon,
+                                     tunnel_silent,     ledger_full,       ledger_disk_80,
+                                     outlet_stalled,    outlet_parked,     outlet_missing,
+                                     ledger_unreadable, not_listening,     box_cloned};
   return std::find(states.begin(), states.end(), code) != states.end();
 }
 
@@ -69,6 +69,13 @@ std::optional<FaultBook::Entry> FaultBook::event(std::string_view box, std::stri
   return std::nullopt;
 }
 
+FaultBook::Entry FaultBook::held_back(const Key& key, const Window& window) {
+  const auto& [box, code, subject] = key;
+  return make_entry(
+      RecordKind::fault, box, code, subject,
+      std::to_string(window.held_back) + " more within a minute, the last: " + window.last_reason);
+}
+
 std::vector<FaultBook::Entry> FaultBook::tick(SteadyTime now) {
   std::vector<Entry> due;
   for (auto it = windows_.begin(); it != windows_.end();) {
@@ -76,15 +83,18 @@ std::vector<FaultBook::Entry> FaultBook::tick(SteadyTime now) {
       ++it;
       continue;
     }
-    const auto& [box, code, subject] = it->first;
-    const Window& closed = it->second;
-    if (closed.held_back > 0)
-      due.push_back(make_entry(RecordKind::fault, box, code, subject,
-                               std::to_string(closed.held_back) +
-                                   " more within a minute, the last: " + closed.last_reason));
+    if (it->second.held_back > 0) due.push_back(held_back(it->first, it->second));
     it = windows_.erase(it);
   }
   return due;
+}
+
+std::vector<FaultBook::Entry> FaultBook::flush() {
+  std::vector<Entry> all;
+  for (const auto& [key, open_window] : windows_)
+    if (open_window.held_back > 0) all.push_back(held_back(key, open_window));
+  windows_.clear();
+  return all;
 }
 
 bool FaultBook::is_open(std::string_view box, std::string_view code,
@@ -99,7 +109,7 @@ std::vector<FaultBook::Open> FaultBook::open() const {
   return all;
 }
 
-std::string FaultBook::save() const {
+boost::json::array FaultBook::to_json() const {
   boost::json::array list;
   for (const auto& [key, fault] : open_)
     list.push_back({{"box", fault.box},
@@ -107,24 +117,20 @@ std::string FaultBook::save() const {
                     {"subject", fault.subject},
                     {"reason", fault.reason},
                     {"since_us", fault.since_us}});
-  return boost::json::serialize(list);
+  return list;
 }
 
-Status FaultBook::load(std::string_view json) {
-  boost::system::error_code error;
-  const boost::json::value value = boost::json::parse(json, error);
-  if (error || !value.is_array()) return Failure(Errc::corrupt, "open faults: not a JSON array");
-  for (const boost::json::value& item : value.get_array()) {
+void FaultBook::from_json(const boost::json::array& open) {
+  for (const boost::json::value& item : open) {
     if (!item.is_object() || open_.size() >= open_max) continue;
     const boost::json::object& object = item.get_object();
-    Open fault{text_of(object, "box"), text_of(object, "code"), text_of(object, "subject"),
-               text_of(object, "reason"), 0};
+    Open fault{control::text_of(object, "box"), control::text_of(object, "code"),
+               control::text_of(object, "subject"), control::text_of(object, "reason"), 0};
     if (const boost::json::value* since = object.if_contains("since_us");
         since != nullptr && since->is_int64())
       fault.since_us = since->get_int64();
     if (!fault.code.empty()) open_.emplace(Key{fault.box, fault.code, fault.subject}, fault);
   }
-  return {};
 }
 
 }  // namespace alarmwire

@@ -8,6 +8,7 @@
 // out as Envelopes for the caller to book. Thread-safety: one thread at a time.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -25,8 +26,9 @@ namespace alarmwire {
 namespace fault {
 inline constexpr std::string_view mail_lost =
     "mail-lost";  // event, box: begun and not answered 250
-inline constexpr std::string_view spool_full = "spool-full";                // state, box
-inline constexpr std::string_view spool_quarantined = "spool-quarantined";  // event, box
+inline constexpr std::string_view spool_full = "spool-full";  // state, box
+inline constexpr std::string_view spool_quarantined =
+    "spool-quarantined";  // state, box: until salvage is done
 inline constexpr std::string_view upload_swept =
     "upload-swept";  // event, box: cut off by a restart
 inline constexpr std::string_view row_unreadable = "row-unreadable";  // event, box
@@ -47,6 +49,12 @@ inline constexpr std::string_view ledger_disk_80 = "ledger-disk-80";  // state, 
 inline constexpr std::string_view outlet_stalled = "outlet-stalled";  // state, centre
 inline constexpr std::string_view outlet_parked =
     "outlet-parked";  // state, centre: until tried again
+inline constexpr std::string_view ledger_unreadable = "ledger-unreadable";  // state, centre
+inline constexpr std::string_view not_listening = "not-listening";  // state, centre: no way in
+inline constexpr std::string_view outlet_missing =
+    "outlet-missing";  // state, centre: none, or one went with alarms still waiting
+inline constexpr std::string_view daemon_crashed =
+    "daemon-crashed";  // event, both: left after a disk error, started anew
 inline constexpr std::string_view outlet_refused = "outlet-refused";  // event, centre
 
 // Does it last until it ends (spool full), or did it just happen (a mail was lost)?
@@ -85,10 +93,12 @@ class FaultBook {
 
   bool is_open(std::string_view box, std::string_view code, std::string_view subject) const;
   std::vector<Open> open() const;
-  // So that a restart neither forgets an open fault nor raises it twice: JSON text for a small
-  // state file.
-  std::string save() const;
-  Status load(std::string_view json);
+  // What is held back, whatever its window: before a stop.
+  std::vector<Entry> flush();
+
+  // So that a restart neither forgets an open fault nor raises it twice.
+  boost::json::array to_json() const;
+  void from_json(const boost::json::array& open);  // what is odd in it is left out
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;  // box, code, subject
@@ -98,6 +108,7 @@ class FaultBook {
     std::uint64_t held_back = 0;
     std::string last_reason;
   };
+  static Entry held_back(const Key& key, const Window& window);
   std::map<Key, Open> open_;
   std::map<Key, Window> windows_;
 };

@@ -2,23 +2,76 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/json.hpp>
 #include <utility>
 
+#include "common/base64.hpp"
+#include "common/control_request.hpp"
 #include "common/files.hpp"
 #include "common/messages.hpp"
 
 namespace alarmwire {
+namespace {
+
+namespace json = boost::json;
+
+const json::array* array_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_array() ? &value->get_array() : nullptr;
+}
+
+std::optional<FaultBook::Entry> entry_of(const json::value& item) {
+  if (!item.is_object()) return std::nullopt;
+  const std::optional<std::string> bytes =
+      from_base64(control::text_of(item.get_object(), "envelope"));
+  if (!bytes) return std::nullopt;
+  const Result<Envelope> envelope = decode_envelope(*bytes);
+  if (envelope.has_error()) return std::nullopt;
+  return FaultBook::Entry{control::text_of(item.get_object(), "box"), *envelope};
+}
+
+}  // namespace
 
 FaultDesk::FaultDesk(boost::asio::io_context& context, std::string state_file)
     : context_(context),
       state_file_(std::move(state_file)),
       timer_(context),
+      drain_timer_(context),
       alive_(std::make_shared<bool>(true)) {
+  load();
+}
+
+void FaultDesk::load() {
+  const auto complain = [this](const std::string& reason) {
+    log::write(FAULT_STATE_FILE, {{"path", state_file_}, {"reason", reason}});
+  };
   const Result<std::string> saved = read_file(state_file_);
-  if (saved.has_error() && saved.error().is(Errc::not_found)) return;
-  const Status loaded = saved.has_error() ? Status(saved.error()) : book_.load(*saved);
-  if (loaded.has_error())
-    log::write(FAULT_STATE_FILE, {{"path", state_file_}, {"reason", loaded.error().diagnostics}});
+  if (saved.has_error()) {
+    if (!saved.error().is(Errc::not_found)) complain(saved.error().diagnostics);
+    return;
+  }
+  boost::system::error_code error;
+  const json::value value = json::parse(*saved, error);
+  if (error || !value.is_object()) return complain("not a JSON object");
+  if (const json::array* open = array_at(value.get_object(), "open")) book_.from_json(*open);
+  if (const json::array* pending = array_at(value.get_object(), "pending"))
+    for (const json::value& item : *pending)
+      if (std::optional<FaultBook::Entry> entry = entry_of(item);
+          entry && pending_.size() < pending_max)
+        pending_.push_back(std::move(*entry));
+  file_has_pending_ = !pending_.empty();
+}
+
+void FaultDesk::save() {
+  json::array pending;
+  for (const FaultBook::Entry& entry : pending_)
+    pending.push_back(
+        {{"box", entry.box}, {"envelope", to_base64(encode_envelope(entry.envelope))}});
+  file_has_pending_ = !pending.empty();
+  const json::object state{{"open", book_.to_json()}, {"pending", std::move(pending)}};
+  const Status saved = write_file_atomically(state_file_, json::serialize(state));
+  if (saved.has_error())
+    log::write(FAULT_STATE_FILE, {{"path", state_file_}, {"reason", saved.error().diagnostics}});
 }
 
 void FaultDesk::open_with(Booker booker) {
@@ -26,10 +79,28 @@ void FaultDesk::open_with(Booker booker) {
   tick();
 }
 
+void FaultDesk::drain(std::function<void()> done) {
+  drained_ = std::move(done);
+  for (FaultBook::Entry& entry : book_.flush()) add(std::move(entry));
+  drain_timer_.expires_after(drain_max);
+  drain_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (!error && *alive) finish_drain();
+  });
+  book_next();
+  if (pending_.empty()) finish_drain();
+}
+
+void FaultDesk::finish_drain() {
+  drain_timer_.cancel();
+  if (const auto done = std::exchange(drained_, nullptr)) done();
+}
+
 void FaultDesk::close() {
+  if (*alive_ && (!pending_.empty() || file_has_pending_)) save();
   booker_ = nullptr;
   *alive_ = false;
   timer_.cancel();
+  drain_timer_.cancel();
 }
 
 void FaultDesk::report(std::string box, std::string code, std::string subject, std::string reason,
@@ -46,8 +117,9 @@ void FaultDesk::report(std::string box, std::string code, std::string subject, s
                               over ? book_.end(box, code, subject, reason)
                                    : book_.raise(box, code, subject, reason, wall_now_us());
                           if (!entry) return;
-                          save();
                           add(std::move(entry));
+                          save();  // with the entry among the unbooked: neither the fault nor its
+                                   // record can be lost by a kill
                         });
 }
 
@@ -80,21 +152,27 @@ void FaultDesk::add(std::optional<FaultBook::Entry> entry) {
 void FaultDesk::book_next() {
   if (!booker_ || booking_ || pending_.empty()) return;
   booking_ = true;
-  booker_(pending_.front(), [this, alive = alive_](bool booked) {
-    boost::asio::post(context_, [this, alive, booked] {
-      if (!*alive) return;
-      booking_ = false;
-      if (!booked) return;  // stays in front; tick() tries again
-      pending_.pop_front();
-      book_next();
+  booker_(pending_.front(), [this, alive = alive_, &context = context_](Booked booked) {
+    boost::asio::post(context, [this, alive, booked] {
+      if (*alive) on_booked(booked);
     });
   });
 }
 
-void FaultDesk::save() {
-  const Status saved = write_file_atomically(state_file_, book_.save());
-  if (saved.has_error())
-    log::write(FAULT_STATE_FILE, {{"path", state_file_}, {"reason", saved.error().diagnostics}});
+void FaultDesk::on_booked(Booked booked) {
+  booking_ = false;
+  if (booked == Booked::later) {
+    if (!file_has_pending_) save();  // it may wait for long: a restart must not lose it
+    return;                          // stays in front; tick() tries again
+  }
+  if (booked == Booked::never)
+    log::write(FAULT_DROPPED,
+               {{"box", pending_.front().box}, {"code", pending_.front().envelope.fault_code}});
+  pending_.pop_front();
+  book_next();
+  if (!pending_.empty()) return;
+  if (file_has_pending_) save();
+  finish_drain();
 }
 
 void FaultDesk::tick() {

@@ -1,8 +1,10 @@
 // The fault desk of a daemon: faults and their ends become records (of the spool, of the ledger),
 // so that they travel like alarms; nothing important lives only in a log.
 //
-// Promises: what could not be booked (disk full) is kept and tried again, in order; open faults
-// survive a restart. Bounded: pending_max wait at most, then the newest is dropped and logged.
+// Promises: what could not be booked (disk full) is kept and tried again, in order; open faults,
+// and state faults and ends not booked yet, survive a restart, also a kill. (A kill between an
+// event and its record, a few milliseconds, loses the event; a kill between a record and the note
+// of it books it twice.) Bounded: pending_max wait at most, then the newest is dropped and logged.
 // Thread-safety: report() and event() may be called from any thread; all work is done on the
 // io_context's thread, where the rest belongs too.
 #pragma once
@@ -23,16 +25,25 @@ class FaultDesk {
  public:
   static constexpr std::size_t pending_max = 4096;
   static constexpr std::chrono::seconds retry_after{2};
+  static constexpr std::chrono::milliseconds drain_max{1000};
 
-  // Books one entry and says whether it is durable; may answer from any thread.
+  enum class Booked : std::uint8_t {
+    yes,    // durable
+    later,  // no room now: asked again
+    never,  // refused for good: logged, and the next one goes
+  };
+  // Books one entry and says what came of it; may answer from any thread.
   using Booker =
-      std::function<void(const FaultBook::Entry& entry, std::function<void(bool booked)> done)>;
+      std::function<void(const FaultBook::Entry& entry, std::function<void(Booked)> done)>;
 
-  // `state_file`: where open faults are kept over a restart.
+  // `state_file`: where open and unbooked faults are kept over a restart.
   FaultDesk(boost::asio::io_context& context, std::string state_file);
 
   void open_with(Booker booker);  // what was raised before waits until here
-  void close();                   // the booker is not called any more
+  // Books what waits and what was held back, at most for drain_max, then calls `done`; close() is
+  // yet to come.
+  void drain(std::function<void()> done);
+  void close();  // the booker is not called any more; what is unbooked is in the state file
 
   // A state fault is raised or ends; an event is booked each time (`over` means nothing to it).
   // `box`: whose fault it is,
@@ -48,18 +59,24 @@ class FaultDesk {
   }
 
  private:
+  void load();
+  void save();
   void add(std::optional<FaultBook::Entry> entry);
   void book_next();
-  void save();
+  void on_booked(Booked booked);
+  void finish_drain();
   void tick();
 
   boost::asio::io_context& context_;
   std::string state_file_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer drain_timer_;
   FaultBook book_;
   Booker booker_;
   std::deque<FaultBook::Entry> pending_;
+  std::function<void()> drained_;
   bool booking_ = false;
+  bool file_has_pending_ = false;
   std::shared_ptr<bool> alive_;
 };
 

@@ -27,6 +27,11 @@ Status Service::open_control() {
                    [this](const boost::json::object& request, const Responder& responder) {
                      on_stream(request, *responder);
                    });
+  control_->handle("forget-streams",
+                   [this](const boost::json::object&, const Responder& responder) {
+                     supervisor_.forget_streams();
+                     responder->result(boost::json::object{{"forgotten", true}});
+                   });
   control_->handle("kick", [this](const boost::json::object& request, const Responder& responder) {
     on_kick(request, *responder);
   });

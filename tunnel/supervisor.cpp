@@ -143,6 +143,10 @@ void Supervisor::stream(SteadyTime now, const PublicKey& key, bool is_up) {
   evaluate(now);
 }
 
+void Supervisor::forget_streams() {
+  for (auto& [key, peer] : peers_) peer.stream = StreamState::unknown;
+}
+
 void Supervisor::network_changed(SteadyTime now) {
   if (!network_changed_at_) network_changed_at_ = now;
   tick(now);

@@ -89,6 +89,8 @@ class Supervisor {
 
   void polled(SteadyTime now, WallTimeUs wall_now, const DeviceStatus& status);
   void stream(SteadyTime now, const PublicKey& peer, bool is_up);
+  // Who tells of streams has started anew: what was told before holds no longer.
+  void forget_streams();
   void network_changed(SteadyTime now);
   // Empty answers (no such name, timed out) keep what was known.
   void resolved(SteadyTime now, const EndpointName& name, const std::vector<Endpoint>& addresses);

@@ -17,8 +17,8 @@ class FaultDeskTest : public ::testing::Test {
   FaultDesk::Booker booker() {
     return [this](const FaultBook::Entry& entry, auto done) {
       ++asked_;
-      if (works_) booked_.push_back(entry.envelope);
-      done(works_);
+      if (answer_ == FaultDesk::Booked::yes) booked_.push_back(entry.envelope);
+      done(answer_);
     };
   }
   void poll() {
@@ -29,7 +29,7 @@ class FaultDeskTest : public ::testing::Test {
   const std::string path_ = ::testing::TempDir() + "fault_desk_test.json";
   boost::asio::io_context context_;
   std::vector<Envelope> booked_;
-  bool works_ = true;
+  FaultDesk::Booked answer_ = FaultDesk::Booked::yes;
   int asked_ = 0;
 };
 
@@ -51,12 +51,12 @@ TEST_F(FaultDeskTest, what_is_raised_before_the_booker_is_there_is_booked_then_i
 
 TEST_F(FaultDeskTest, what_cannot_be_booked_stays_in_front_and_is_tried_again) {
   FaultDesk desk(context_, path_);
-  works_ = false;
+  answer_ = FaultDesk::Booked::later;
   desk.open_with(booker());
   desk.event("", "mail-lost", "cam1", "closed");
   poll();
   EXPECT_EQ(asked_, 1);
-  works_ = true;
+  answer_ = FaultDesk::Booked::yes;
   context_.restart();
   context_.run_for(FaultDesk::retry_after + std::chrono::milliseconds(500));
   ASSERT_EQ(booked_.size(), 1u);
@@ -78,6 +78,94 @@ TEST_F(FaultDeskTest, an_open_fault_survives_a_restart_and_is_not_raised_twice) 
   poll();
   EXPECT_EQ(booked_.size(), 1u);
   desk.close();
+}
+
+TEST_F(FaultDeskTest, a_state_fault_killed_before_it_was_booked_is_booked_after_the_restart) {
+  {
+    FaultDesk desk(context_, path_);  // no booker: killed before anything could be booked
+    desk.report("", "spool-full", "", "quota", false);
+    desk.report("", "spool-full", "", "room again", true);
+    poll();
+  }
+  FaultDesk desk(context_, path_);
+  desk.open_with(booker());
+  for (int i = 0; i < 4; ++i) poll();
+  ASSERT_EQ(booked_.size(), 2u);
+  EXPECT_EQ(booked_[0].kind, RecordKind::fault);
+  EXPECT_EQ(booked_[1].kind, RecordKind::fault_end);
+  desk.close();
+  FaultDesk third(context_, path_);
+  third.open_with(booker());
+  poll();
+  EXPECT_EQ(booked_.size(), 2u) << "booked once";
+  third.close();
+}
+
+TEST_F(FaultDeskTest, an_event_that_waits_for_room_survives_a_restart) {
+  {
+    FaultDesk desk(context_, path_);
+    answer_ = FaultDesk::Booked::later;
+    desk.open_with(booker());
+    desk.event("", "mail-lost", "cam1", "closed");
+    poll();
+  }
+  answer_ = FaultDesk::Booked::yes;
+  FaultDesk desk(context_, path_);
+  desk.open_with(booker());
+  poll();
+  ASSERT_EQ(booked_.size(), 1u);
+  EXPECT_EQ(booked_[0].fault_subject, "cam1");
+  desk.close();
+}
+
+TEST_F(FaultDeskTest, what_is_refused_for_good_does_not_hold_up_the_next) {
+  FaultDesk desk(context_, path_);
+  answer_ = FaultDesk::Booked::never;
+  desk.open_with(booker());
+  desk.event("", "mail-lost", "cam1", "closed");
+  poll();
+  answer_ = FaultDesk::Booked::yes;
+  desk.event("", "mail-lost", "cam2", "closed");
+  for (int i = 0; i < 3; ++i) poll();
+  ASSERT_EQ(booked_.size(), 1u);
+  desk.close();
+}
+
+TEST_F(FaultDeskTest, a_drain_books_what_waits_and_what_was_held_back) {
+  FaultDesk desk(context_, path_);
+  desk.open_with(booker());
+  for (std::uint32_t i = 0; i < FaultBook::events_per_window + 5; ++i)
+    desk.event("", "mail-lost", "cam1", "closed");
+  poll();
+  bool drained = false;
+  desk.drain([&] { drained = true; });
+  for (int i = 0; i < 30 && !drained; ++i) poll();
+  EXPECT_TRUE(drained);
+  ASSERT_EQ(booked_.size(), FaultBook::events_per_window + 1u);
+  EXPECT_EQ(booked_.back().fault_reason, "5 more within a minute, the last: closed");
+  desk.close();
+}
+
+TEST_F(FaultDeskTest, a_drain_ends_although_nothing_can_be_booked) {
+  FaultDesk desk(context_, path_);
+  answer_ = FaultDesk::Booked::later;
+  desk.open_with(booker());
+  desk.event("", "mail-lost", "cam1", "closed");
+  bool drained = false;
+  desk.drain([&] { drained = true; });
+  context_.restart();
+  context_.run_for(FaultDesk::drain_max + std::chrono::milliseconds(500));
+  EXPECT_TRUE(drained);
+  desk.close();
+}
+
+TEST_F(FaultDeskTest, a_damaged_state_file_is_logged_and_no_crash) {
+  for (const char* bad :
+       {"not json", "[]", "{\"open\": 5, \"pending\": [1, {\"envelope\": \"!!\"}]}"}) {
+    ASSERT_TRUE(write_file_atomically(path_, bad));
+    const FaultDesk desk(context_, path_);
+    EXPECT_TRUE(desk.open_faults().empty());
+  }
 }
 
 TEST_F(FaultDeskTest, reports_may_come_from_any_thread) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/files.hpp"
 #include "edge/daemon/messages.hpp"
 #include "edge/watch/fault_booker.hpp"
 
@@ -18,6 +19,10 @@ Status make_directory(const std::string& path) {
   std::filesystem::create_directories(path, error);
   if (error) return errno_failure(error.value(), "creating " + path);
   return {};
+}
+
+std::string crash_file(const std::string& state_directory) {
+  return state_directory + "/crashed";
 }
 
 std::int64_t handshake_age_ms(const boost::json::object& tunnel) {
@@ -77,6 +82,7 @@ Status EdgeDaemon::open_spool() {
   if (opened.has_error()) return opened.error();
   spool_ = std::move(*opened);
   faults_->open_with(watch::spool_booker(*spool_));
+  tell_of_crash();
   // A full spool of an earlier life may have room now; nobody else would say so.
   const spool::Snapshot now = spool_->snapshot();
   if (now.used_bytes < now.quota_bytes / 10 * 9)
@@ -125,8 +131,8 @@ Status EdgeDaemon::open_control() {
       control::Server::open(context_, config_.control_socket, config_.control_group);
   if (opened.has_error()) return opened.error();
   control_ = std::move(*opened);
-  commands_ =
-      std::make_unique<status::BoxCommands>(*spool_, *uplink_, [this] { return figures(); });
+  commands_ = std::make_unique<status::BoxCommands>(context_, *spool_, *uplink_,
+                                                    [this] { return figures(); });
   commands_->install(*control_);
   return {};
 }
@@ -136,6 +142,7 @@ Status EdgeDaemon::open_control() {
 void EdgeDaemon::on_record(const RecordKey& key) {
   boost::asio::post(context_, [this, key] {
     if (uplink_) uplink_->on_record(key);
+    if (commands_) commands_->on_record(key);
   });
 }
 
@@ -144,10 +151,22 @@ void EdgeDaemon::on_fault(const std::string& code, const std::string& subject,
   faults_->report("", code, subject, reason, over);
 }
 
-// No reply may leave this process any more: not even destructors run.
+// No reply may leave this process any more: not even destructors run. The next start books the
+// fault.
 void EdgeDaemon::on_fatal(const Failure& failure) {
   log::write(EDGE_FATAL, {{"reason", failure.diagnostics}});
+  static_cast<void>(
+      write_file_atomically(crash_file(config_.state_directory), failure.diagnostics));
   std::_Exit(daemon::exit_failed);
+}
+
+void EdgeDaemon::tell_of_crash() {
+  const std::string path = crash_file(config_.state_directory);
+  const Result<std::string> reason = read_file(path);
+  if (reason.has_error()) return;
+  faults_->event("", std::string(fault::daemon_crashed), "alarmwire-edge", *reason);
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
 }
 
 // --- time, link and tunnel ---
@@ -200,6 +219,8 @@ void EdgeDaemon::reload() {
   const std::pair<const char*, bool> fixed[] = {
       {"edge.state_directory", fresh->state_directory != config_.state_directory},
       {"edge.control_socket", fresh->control_socket != config_.control_socket},
+      {"edge.control_group", fresh->control_group != config_.control_group},
+      {"tunnel.control_socket", fresh->tunnel.control_socket != config_.tunnel.control_socket},
       {"spool.directory", fresh->spool.directory != config_.spool.directory},
       {"spool.secure_delete", fresh->spool.secure_delete != config_.spool.secure_delete},
       {"tunnel.centre",
@@ -219,7 +240,7 @@ void EdgeDaemon::stop() {
   daemon::notify_stopping();
   tick_timer_.cancel();
   // The link stays up while the last mails come in: their devices still hear `stored`.
-  door_->stop(stop_patience, [this] { finish(); });
+  door_->stop(stop_patience, [this] { faults_->drain([this] { finish(); }); });
 }
 
 void EdgeDaemon::finish() {

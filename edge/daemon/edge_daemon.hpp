@@ -19,7 +19,7 @@ namespace alarmwire::edge {
 class EdgeDaemon final : private spool::Observer {
  public:
   // Mails under way may finish this long after SIGTERM; all is over within 5 s.
-  static constexpr std::chrono::milliseconds stop_patience{3000};
+  static constexpr std::chrono::milliseconds stop_patience{2500};
   static constexpr std::chrono::seconds tunnel_daemon_grace{15};
 
   EdgeDaemon(std::string config_path, Config config);
@@ -41,6 +41,7 @@ class EdgeDaemon final : private spool::Observer {
   void on_link(bool up, const std::string& reason);
   void tick();
   void watch_tunnel();
+  void tell_of_crash();
   void reload();
   void stop();
   void finish();

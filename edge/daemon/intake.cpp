@@ -56,6 +56,9 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
     record.body = std::move(body_);
     record.upload = upload_;
     record.size = size_;
+    // Only a device that heard 451 sends the same mail again. Who heard 250 and sends the same
+    // bytes means it: panels with constant texts do, for every alarm.
+    record.may_join = mode_ == smtp::ReplyMode::pass_through;
     committed_ = true;
     intake_.spool_.commit(std::move(record),
                           on_thread<Result<spool::Spooled>>(

@@ -5,7 +5,7 @@
 namespace alarmwire::watch {
 
 FaultDesk::Booker spool_booker(spool::Spool& spool) {
-  return [&spool](const FaultBook::Entry& entry, std::function<void(bool)> done) {
+  return [&spool](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
     spool::NewRecord record;
     record.accepted_us = wall_now_us();
     record.id = AlarmId::make(record.accepted_us);
@@ -15,7 +15,9 @@ FaultDesk::Booker spool_booker(spool::Spool& spool) {
     record.hash = RecordHasher(record.envelope).finish();
     record.may_join = false;  // the same fault twice is two faults
     spool.commit(std::move(record), [done = std::move(done)](const Result<spool::Spooled>& result) {
-      done(result.has_value());
+      using Booked = FaultDesk::Booked;
+      if (result.has_value()) return done(Booked::yes);
+      done(result.error().is(Errc::invalid_argument) ? Booked::never : Booked::later);
     });
   };
 }

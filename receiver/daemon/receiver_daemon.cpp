@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "common/files.hpp"
 #include "receiver/daemon/messages.hpp"
 
 namespace alarmwire::receiver {
@@ -21,6 +22,10 @@ Status make_directory(const std::string& path) {
   std::filesystem::create_directories(path, error);
   if (error) return errno_failure(error.value(), "creating " + path);
   return {};
+}
+
+std::string crash_file(const std::string& state_directory) {
+  return state_directory + "/crashed";
 }
 
 std::string text_at(const boost::json::object& object, std::string_view key) {
@@ -38,12 +43,13 @@ ReceiverDaemon::ReceiverDaemon(std::string config_path, Config config)
       tunnel_heard_(started_),
       retention_due_(started_ + first_retention) {}
 
-// Who reads the ledger goes before it.
+// Nobody may read or write the ledger when it goes, and it reports to outlets, alarms and ingest
+// until it is gone.
 ReceiverDaemon::~ReceiverDaemon() {
+  for (const auto& outlet : outlets_) outlet->stop();
   chores_.join();
-  outlets_.clear();
-  alarms_.reset();
-  ingest_.reset();
+  if (ingest_) ingest_->stop();
+  if (alarms_) alarms_->stop();
   ledger_.reset();
 }
 
@@ -74,13 +80,16 @@ Status ReceiverDaemon::open_ledger() {
       ledger::open_sqlite_ledger(config_.ledger, *this);
   if (opened.has_error()) return opened.error();
   ledger_ = std::move(*opened);
-  faults_->open_with([this](const FaultBook::Entry& entry, std::function<void(bool)> done) {
-    const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
-    ledger_->book_own(box, entry.envelope,
-                      [done = std::move(done)](const Result<ledger::Record>& booked) {
-                        done(booked.has_value());
-                      });
-  });
+  faults_->open_with(
+      [this](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
+        const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
+        ledger_->book_own(
+            box, entry.envelope, [done = std::move(done)](const Result<ledger::Record>& booked) {
+              using Booked = FaultDesk::Booked;
+              if (booked.has_value()) return done(Booked::yes);
+              done(booked.error().is(Errc::invalid_argument) ? Booked::never : Booked::later);
+            });
+      });
   return {};
 }
 
@@ -107,6 +116,8 @@ Status ReceiverDaemon::open_outlets() {
   for (const outlets::SmtpConfig& config : config_.outlets)
     outlets_.push_back(outlets::make_smtp_outlet(
         config, *ledger_, [this] { return current_sites(); }, *this));
+  judge_anew();
+  tell_of_crash();
   for (const auto& outlet : outlets_) outlet->start();
   return {};
 }
@@ -150,10 +161,40 @@ void ReceiverDaemon::on_event(const BoxId& box, const std::string& code, const s
   faults_->event(box, code, subject, reason);
 }
 
-// Nothing may be acknowledged any more: not even destructors run.
+// Nothing may be acknowledged any more: not even destructors run. The next start books the fault.
 void ReceiverDaemon::on_fatal(const Failure& failure) {
   log::write(RECEIVER_FATAL, {{"reason", failure.diagnostics}});
+  static_cast<void>(
+      write_file_atomically(crash_file(config_.state_directory), failure.diagnostics));
   std::_Exit(daemon::exit_failed);
+}
+
+void ReceiverDaemon::tell_of_crash() {
+  const std::string path = crash_file(config_.state_directory);
+  const Result<std::string> reason = read_file(path);
+  if (reason.has_error()) return;
+  faults_->event(std::string(centre_box_id), std::string(fault::daemon_crashed),
+                 "alarmwire-receiver", *reason);
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+}
+
+// Faults of an earlier life whose end only that life could have seen: they end here, and come again
+// at once if they still hold. Otherwise they would stay open for ever, and the next real one would
+// be no news.
+void ReceiverDaemon::judge_anew() {
+  for (const FaultBook::Open& open : faults_->open_faults()) {
+    const bool is_watched_on = open.code == fault::tunnel_silent ||
+                               open.code == fault::tunnel_daemon ||
+                               open.code == fault::outlet_parked;
+    if (!is_watched_on)
+      faults_->report(open.box, open.code, open.subject, "the centre was restarted: judged anew",
+                      true);
+  }
+  if (config_.outlets.empty())
+    faults_->report(
+        std::string(centre_box_id), std::string(fault::outlet_missing), "",
+        "no [[outlet]] is configured: alarms are stored and shown, but handed to nobody", false);
 }
 
 void ReceiverDaemon::on_box_up(const ingest::BoxStatus& status) {
@@ -177,6 +218,11 @@ void ReceiverDaemon::tick() {
     faults_->report(change.box, std::string(fault::tunnel_silent), "", change.reason,
                     !change.silent);
   watch_tunnel();
+  if (steady_now() - started_ > listen_grace)
+    faults_->report(std::string(centre_box_id), std::string(fault::not_listening), "",
+                    listening_on_ != 0 ? "boxes can connect"
+                                       : "no listener on the tunnel: boxes cannot connect",
+                    listening_on_ != 0);
   if (steady_now() >= retention_due_) apply_retention();
   tick_timer_.expires_after(std::chrono::seconds(1));
   tick_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -230,6 +276,22 @@ void ReceiverDaemon::apply_retention() {
 
 // --- signals ---
 
+void ReceiverDaemon::warn_of_fixed(const Config& fresh) const {
+  const std::pair<const char*, bool> fixed[] = {
+      {"receiver.state_directory", fresh.state_directory != config_.state_directory},
+      {"receiver.control_socket", fresh.control_socket != config_.control_socket},
+      {"receiver.control_group", fresh.control_group != config_.control_group},
+      {"receiver.silent_after", fresh.silent_after != config_.silent_after},
+      {"ledger.directory", fresh.ledger.directory != config_.ledger.directory},
+      {"outlet", fresh.outlets != config_.outlets},
+      {"tunnel.link_port", fresh.tunnel.link_port != config_.tunnel.link_port},
+      {"tunnel.prefix", fresh.tunnel.prefix != config_.tunnel.prefix},
+      {"tunnel.control_socket", fresh.tunnel.control_socket != config_.tunnel.control_socket},
+  };
+  for (const auto& [setting, changed] : fixed)
+    if (changed) log::write(RECEIVER_RESTART_NEEDED, {{"setting", setting}});
+}
+
 void ReceiverDaemon::reload() {
   daemon::notify_reloading();
   Result<Config> fresh = load_config(config_path_);
@@ -238,16 +300,7 @@ void ReceiverDaemon::reload() {
     daemon::notify_ready("the new configuration was refused");
     return;
   }
-  const std::pair<const char*, bool> fixed[] = {
-      {"receiver.state_directory", fresh->state_directory != config_.state_directory},
-      {"receiver.control_socket", fresh->control_socket != config_.control_socket},
-      {"receiver.silent_after", fresh->silent_after != config_.silent_after},
-      {"ledger.directory", fresh->ledger.directory != config_.ledger.directory},
-      {"outlet", fresh->outlets != config_.outlets},
-      {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
-  };
-  for (const auto& [setting, changed] : fixed)
-    if (changed) log::write(RECEIVER_RESTART_NEEDED, {{"setting", setting}});
+  warn_of_fixed(*fresh);
   log::set_level(fresh->log_level);
   std::set<BoxId> gone;
   for (const tunnel::PeerSettings& peer : config_.tunnel.peers) gone.insert(peer.name);
@@ -277,15 +330,21 @@ void ReceiverDaemon::stop() {
   daemon::notify_stopping();
   tick_timer_.cancel();
   // Side by side: the boxes are told to come back, the outlets finish the mails in hand.
-  boost::asio::post(chores_, [this] {
-    for (const auto& outlet : outlets_) outlet->stop();
-  });
-  ingest_->drain(come_back_after, "the centre stops", [this] { finish(); });
+  still_stopping_ = outlets_.size() + 1;
+  for (const auto& outlet : outlets_)
+    boost::asio::post(chores_, [this, &outlet = *outlet] {
+      outlet.stop();
+      boost::asio::post(context_, [this] { one_has_stopped(); });
+    });
+  ingest_->drain(come_back_after, "the centre stops", [this] { one_has_stopped(); });
+}
+
+void ReceiverDaemon::one_has_stopped() {
+  if (--still_stopping_ == 0) faults_->drain([this] { finish(); });
 }
 
 void ReceiverDaemon::finish() {
   ingest_->stop();
-  chores_.join();
   faults_->close();
   control_->close();
   tunnel_->stop();

@@ -27,6 +27,7 @@ class ReceiverDaemon final : public ledger::Observer,
                              public outlets::OutletObserver {
  public:
   static constexpr std::chrono::seconds tunnel_daemon_grace{15};
+  static constexpr std::chrono::seconds listen_grace{20};  // after a start, before it is a fault
   static constexpr std::chrono::milliseconds come_back_after{
       1000};  // told to the boxes when stopping
   static constexpr std::chrono::hours retention_every{1};
@@ -63,8 +64,12 @@ class ReceiverDaemon final : public ledger::Observer,
   void watch_tunnel();
   void listen(const boost::json::object& tunnel);
   void apply_retention();
+  void tell_of_crash();
+  void judge_anew();
   void reload();
+  void warn_of_fixed(const Config& fresh) const;
   void stop();
+  void one_has_stopped();
   void finish();
   std::shared_ptr<const sites::Sites> current_sites() const;
   CentreFigures figures_without_outlets() const;
@@ -81,7 +86,8 @@ class ReceiverDaemon final : public ledger::Observer,
   const SteadyTime started_;
   boost::asio::io_context context_{1};
   boost::asio::steady_timer tick_timer_{context_};
-  boost::asio::thread_pool chores_{1};  // questions that may block: outlet tests, retries
+  boost::asio::thread_pool chores_{
+      4};  // what may block: outlets that stop, tests, retries, figures
   mutable std::mutex sites_mutex_;
   std::shared_ptr<const sites::Sites>
       sites_;  // behind sites_mutex_: outlets ask from their threads
@@ -99,6 +105,7 @@ class ReceiverDaemon final : public ledger::Observer,
   SteadyTime retention_due_;
   unsigned listening_on_ = 0;  // index of the interface; 0: not listening
   bool listen_failed_ = false;
+  std::size_t still_stopping_ = 0;  // outlets, and the streams of the boxes
   bool stopping_ = false;
 };
 

@@ -14,7 +14,7 @@ TunnelClient::TunnelClient(boost::asio::io_context& context, std::string socket_
     : socket_(context),
       timer_(context),
       deadline_(context),
-      input_(control::line_bytes_max),
+      input_(control::answer_bytes_max),
       socket_path_(std::move(socket_path)) {}
 
 void TunnelClient::start(std::function<void(bool)> on_change) {
@@ -47,6 +47,7 @@ void TunnelClient::connect() {
                           if (self->stopped_) return;
                           if (error) return self->fail();
                           self->connected_ = true;
+                          self->must_forget_ = true;
                           for (const auto& [peer, up] : self->streams_) self->untold_.insert(peer);
                           self->next();
                         });
@@ -54,7 +55,9 @@ void TunnelClient::connect() {
 
 // News of streams first, then the status; one request at a time.
 void TunnelClient::next() {
+  if (busy_ || !connected_) return;  // a timer that had fired already comes here too
   timer_.cancel();
+  if (must_forget_) return send({{"command", "forget-streams"}});
   if (untold_.empty()) return send({{"command", "status"}});
   telling_ = *untold_.begin();
   untold_.erase(untold_.begin());
@@ -97,6 +100,10 @@ void TunnelClient::on_answer() {
   boost::system::error_code error;
   boost::json::value answer = boost::json::parse(line, error);
   if (error || !answer.is_object()) return fail();
+  if (must_forget_) {
+    must_forget_ = false;
+    return next();
+  }
   if (telling_.empty()) {
     boost::json::value* result = answer.get_object().if_contains("result");
     if (result == nullptr || !result->is_object()) return fail();

@@ -60,6 +60,7 @@ class TunnelClient : public std::enable_shared_from_this<TunnelClient> {
   std::optional<bool> was_reachable_;
   bool connected_ = false;
   bool busy_ = false;
+  bool must_forget_ = false;  // what an earlier life of ours has told
   bool stopped_ = false;
 };
 

@@ -33,7 +33,7 @@ class IntakeTest : public ::testing::Test {
   IntakeTest() {
     desk_.open_with([this](const FaultBook::Entry& entry, auto done) {
       faults_.push_back(entry.envelope);
-      done(true);
+      done(FaultDesk::Booked::yes);
     });
   }
   ~IntakeTest() override { desk_.close(); }
@@ -122,6 +122,16 @@ TEST_F(IntakeTest, pass_through_says_451_without_the_centre_and_keeps_the_copy) 
   acknowledger_.stored = false;
   EXPECT_EQ(send({"x"}, ReplyMode::pass_through)->kind, Outcome::Kind::unconfirmed);
   EXPECT_EQ(spool_.committed.size(), 1u);
+}
+
+TEST_F(IntakeTest, only_a_mail_that_may_be_answered_451_joins_its_waiting_copy) {
+  send({"ALARM zone 3"}, ReplyMode::assured);
+  send({"ALARM zone 3"}, ReplyMode::store_and_forward);
+  send({"ALARM zone 3"}, ReplyMode::pass_through);
+  ASSERT_EQ(spool_.committed.size(), 3u);
+  EXPECT_FALSE(spool_.committed[0].may_join) << "each of two equal mails answered 250 is an alarm";
+  EXPECT_FALSE(spool_.committed[1].may_join);
+  EXPECT_TRUE(spool_.committed[2].may_join);
 }
 
 TEST_F(IntakeTest, the_live_lane_is_for_what_comes_while_the_link_is_up) {
