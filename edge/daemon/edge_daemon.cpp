@@ -239,7 +239,8 @@ void EdgeDaemon::stop() {
   log::write(EDGE_STOPPING);
   daemon::notify_stopping();
   tick_timer_.cancel();
-  // The link stays up while the last mails come in: their devices still hear `stored`.
+  // What is spooled is answered now: nobody may be told 421 for a mail that is safe.
+  uplink_->release_waiters();
   door_->stop(stop_patience, [this] { faults_->drain([this] { finish(); }); });
 }
 

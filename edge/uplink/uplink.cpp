@@ -104,6 +104,10 @@ spool::Spool::Callback<T> Uplink::answer(Call call) {
 void Uplink::connect() {
   if (stopped_) return;
   status_.state = LinkStatus::State::connecting;
+  session_.reset();  // of a dialling given up
+  session_timer_.cancel();
+  session_armed_ = SteadyTime::max();
+  dialled_at_ = steady_now();
   attempt_ = client_->connect();
   early_records_.clear();
   using Ranges = std::vector<spool::LaneRange>;
@@ -114,10 +118,18 @@ void Uplink::connect() {
 }
 
 void Uplink::hurry() {
-  if (stopped_ || attempt_ != 0) return client_->reset_backoff();
+  const SteadyTime moment = steady_now();
+  if (stopped_ || is_up() || moment - hurried_at_ < hurry_gap) return;
+  if (attempt_ != 0 && moment - dialled_at_ < dialling_is_young) return;
+  hurried_at_ = moment;
   reconnect_timer_.cancel();
   client_->reset_backoff();
   connect();
+}
+
+void Uplink::release_waiters() {
+  nobody_waits_ = true;
+  waiters_.on_link(false);
 }
 
 // --- gRPC's side ---
@@ -226,7 +238,7 @@ void Uplink::perform(link::box_action::Up& action) {
   status_.session = action.session;
   status_.centre_software = action.software;
   log::write(UPLINK_UP, {{"session", action.session}, {"centre", action.software}});
-  waiters_.on_link(true);
+  waiters_.on_link(!nobody_waits_);
   if (callbacks_.on_link) callbacks_.on_link(true, "");
   if (action.ledger_id == ledger_id_) return;
   if (!ledger_id_.empty())

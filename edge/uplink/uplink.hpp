@@ -53,6 +53,9 @@ struct Callbacks {
       on_fault;
 };
 
+inline constexpr std::chrono::milliseconds hurry_gap{2000};
+inline constexpr std::chrono::milliseconds dialling_is_young{500};
+
 class Uplink final : public Acknowledger, private link::ClientHandler {
  public:
   Uplink(boost::asio::io_context& context, spool::Spool& spool, Config config, Callbacks callbacks);
@@ -67,8 +70,12 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   void wait_stored(const RecordKey& key, std::chrono::milliseconds ack_wait,
                    std::function<void(bool stored)> done) override;
 
-  // The path is back (a new handshake): connect at once.
+  // The path is back (a new handshake): dial at once. A dialling that began on the dead path is
+  // given up, since TCP would try again only after seconds; at most once in hurry_gap.
   void hurry();
+  // Devices that wait for `stored` hear `spooled` now, and nobody waits from here on: before a
+  // stop.
+  void release_waiters();
 
   LinkStatus status() const;
   std::vector<StageNote> stages_of(const AlarmId& id) const { return stages_.of(id); }
@@ -119,6 +126,9 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   StageBook stages_;
   LinkStatus status_;
   std::string ledger_id_;
+  SteadyTime dialled_at_{};
+  SteadyTime hurried_at_{};
+  bool nobody_waits_ = false;
   std::uint64_t attempt_ = 0;  // the one under way; 0: none
   std::unique_ptr<link::BoxSession> session_;
   std::vector<RecordKey> early_records_;  // became durable while the ranges were asked for
