@@ -192,7 +192,8 @@ Outcome Courier::send(const Letter& letter) {
   BOOST_ASSERT(!letter.to.empty());
   bool reused = false;
   Outcome outcome = send_once(letter, false, reused);
-  const bool went_stale = reused && outcome.silent && outcome.before_data;
+  const bool aborted = steady_now().time_since_epoch().count() >= abort_at_;
+  const bool went_stale = reused && outcome.silent && outcome.before_data && !aborted;
   if (went_stale) outcome = send_once(letter, true, reused);
   return outcome;
 }

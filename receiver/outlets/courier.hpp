@@ -1,10 +1,10 @@
 // One SMTP connection to the far side, kept open from mail to mail (libcurl).
 //
 // Promises: the verdict follows what the far side said (dialogue.hpp). A connection that the far
-// side closed while it was idle is no failure: the mail is tried once more, at once, on a fresh
-// one, as long as nothing of it was sent. Memory is flat: the mail is pulled in pieces. libcurl
-// does the dot-stuffing and the final dot (RFC 5321 4.5.2). Blocks; one thread at a time, but
-// abort_after() may be called from any.
+// side closed while it was idle, or whose login it forgot, is no failure: the mail is tried once
+// more, at once, on a fresh one, as long as nothing of it was sent. Memory is flat: the mail is
+// pulled in pieces. libcurl does the dot-stuffing and the final dot (RFC 5321 4.5.2). Blocks; one
+// thread at a time, but abort_after() may be called from any.
 #pragma once
 
 #include <atomic>

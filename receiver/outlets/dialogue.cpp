@@ -21,13 +21,11 @@ std::string between_brackets(std::string_view line) {
   return std::string(line.substr(open + 1, close - open - 1));
 }
 
-// A "no" to MAIL that is about us, not about this mail: authentication or TLS missing, bad
-// sequence. Refusing every alarm for good because of a wrong password would be the worst outcome.
-bool is_about_the_session(int code) {
+}  // namespace
+
+bool Reply::is_about_the_session() const {
   return code == 530 || code == 534 || code == 535 || code == 538 || code == 503;
 }
-
-}  // namespace
 
 void Dialogue::on_command(std::string_view line) {
   pending_ = {};
@@ -88,7 +86,7 @@ void Dialogue::on_reply(const Reply& reply) {
 }
 
 Verdict Dialogue::by_code(const Reply& reply) const {
-  if (reply.code == service_closing) return Verdict::unreachable;
+  if (reply.code == service_closing || reply.is_about_the_session()) return Verdict::unreachable;
   switch (reply.code / 100) {
     case 2:
       return Verdict::taken;
@@ -130,22 +128,23 @@ Outcome Dialogue::judge(const std::string& error) const {
     decisive = data_;
     attempt.verdict = data_.is_ok() ? Verdict::unreachable : by_code(data_);
   } else if (none_accepted) {
-    decisive = recipients_.front().reply;
+    const auto session_lost =
+        std::find_if(recipients_.begin(), recipients_.end(),
+                     [](const RecipientAnswer& a) { return a.reply.is_about_the_session(); });
+    decisive = session_lost == recipients_.end() ? recipients_.front().reply : session_lost->reply;
     attempt.verdict = by_recipients();
   } else if (mail_.code != 0 && !mail_.is_ok()) {
     decisive = mail_;
     attempt.verdict = by_code(mail_);
-    if (is_about_the_session(mail_.code)) {
-      attempt.verdict = Verdict::unreachable;
-      attempt.session_ready = false;
-    }
+    // Later than here the far side had begun to listen: it may be this mail that it means.
+    if (mail_.is_about_the_session()) attempt.session_ready = false;
   } else if (session_bad_.code != 0 && !mail_sent_) {
     decisive = session_bad_;
     attempt.verdict = Verdict::unreachable;
   }
   if (decisive.code != 0) {
     attempt.text = decisive.text;
-    outcome.silent = decisive.code == service_closing;
+    outcome.silent = decisive.code == service_closing || decisive.is_about_the_session();
     return outcome;
   }
   attempt.verdict = Verdict::unreachable;

@@ -19,6 +19,10 @@ struct Reply {
   int code = 0;
   std::string text;  // "250 2.0.0 Ok", lines joined by " / "
   bool is_ok() const { return code / 100 == 2; }
+  // A "no" about us, not about the mail: the login is missing or lost, TLS is missing, commands are
+  // out of order. Refusing every alarm for good because of a wrong password would be the worst
+  // outcome.
+  bool is_about_the_session() const;
 };
 
 struct RecipientAnswer {
@@ -30,7 +34,7 @@ struct Outcome {
   Attempt attempt;
   std::vector<RecipientAnswer> recipients;
   bool before_data = true;  // nothing of the mail was sent
-  bool silent = false;      // no answer to this mail at all, or 421
+  bool silent = false;      // no answer to this mail at all, 421, or about the session
 };
 
 class Dialogue {

@@ -79,6 +79,23 @@ TEST(Dialogue, BeforeTheMailNothingIsRefused) {
   EXPECT_EQ(hear({"S: 220 x", "C: AUTH PLAIN x", "S: 535 wrong"}).attempt.text, "535 wrong");
 }
 
+TEST(Dialogue, ALostLoginRefusesNothingAtAnyStep) {
+  for (const std::string code : {"530", "534", "535", "538", "503"}) {
+    const std::string no = "S: " + code + " log in first";
+    const Outcome at_rcpt = hear({"C: MAIL FROM:<a>", "S: 250 ok", "C: RCPT TO:<b>", no});
+    EXPECT_EQ(at_rcpt.attempt.verdict, Verdict::unreachable) << code;
+    EXPECT_TRUE(at_rcpt.silent && at_rcpt.before_data) << "a fresh connection may do";
+    EXPECT_TRUE(at_rcpt.attempt.session_ready) << "or else it is this mail: its lane waits";
+    const Outcome at_data =
+        hear({"C: MAIL FROM:<a>", "S: 250 ok", "C: RCPT TO:<b>", "S: 250 ok", "C: DATA", no});
+    EXPECT_EQ(at_data.attempt.verdict, Verdict::unreachable) << code;
+    const Outcome second = hear(
+        {"C: MAIL FROM:<a>", "S: 250 ok", "C: RCPT TO:<b>", "S: 550 no", "C: RCPT TO:<c>", no});
+    EXPECT_EQ(second.attempt.verdict, Verdict::unreachable) << code;
+    EXPECT_EQ(second.attempt.text, code + " log in first");
+  }
+}
+
 TEST(Dialogue, SilenceIsUnknown) {
   Outcome outcome = hear({"C: MAIL FROM:<a>", "S: 250 ok"});
   EXPECT_EQ(outcome.attempt.verdict, Verdict::unreachable);
