@@ -121,14 +121,14 @@ Preparation prepare_letter(const ledger::Ledger& ledger, const sites::Sites& sit
   if (!record && record.error().is(Errc::not_found)) return NotToSend{"no longer in the ledger"};
   if (!record) return record.error();
   prepared.record = std::move(*record);
-  if (prepared.record.handed_over_before) return NotToSend{"handed over in an earlier life"};
   // An envelope that cannot be read must not keep the alarm back: it goes to the unassigned source.
   Result<Envelope> envelope = decode_envelope(prepared.record.header.envelope);
   if (envelope) prepared.envelope = std::move(*envelope);
 
   Marks marks;
   marks.late = is_late(prepared.record, config, now_us);
-  marks.repeat = job.maybe_repeat;
+  // The ledger skips a replay only where this outlet is known to have taken it.
+  marks.repeat = job.maybe_repeat || prepared.record.replayed;
   const sites::Language language = sites.language(prepared.record.box, config.language);
   prepared.letter.size_bytes = prepared.record.header.size;
   if (prepared.envelope.kind == RecordKind::mail) {

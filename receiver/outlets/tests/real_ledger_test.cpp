@@ -47,7 +47,7 @@ class RealLedger : public ::testing::Test {
   void open() {
     ledger::Config config;
     config.directory = directory_;
-    config.outlets = {"ebues"};
+    config.outlets = outlets_;
     auto opened = ledger::open_sqlite_ledger(config, observer_);
     ASSERT_TRUE(opened) << opened.error().diagnostics;
     ledger_ = std::move(*opened);
@@ -64,7 +64,7 @@ class RealLedger : public ::testing::Test {
     ledger_.reset();
     outlet_.reset();
   }
-  void store(std::uint64_t seq) {
+  AlarmId store(std::uint64_t seq, std::optional<AlarmId> replay_of = std::nullopt) {
     Envelope envelope;
     envelope.device = "cam1";
     envelope.recipients = {"cam1@site-a.internal"};
@@ -72,10 +72,13 @@ class RealLedger : public ::testing::Test {
     incoming.box = "site-a";
     incoming.body = "Subject: " + std::to_string(seq) + "\n\ntext";
     RecordHeader& header = incoming.header;
-    header.key = {EpochId{7}, Lane::alarm, seq};
-    header.id = AlarmId::make(wall_now_us());
+    header.key = {EpochId{replay_of ? 8u : 7u}, Lane::alarm, seq};
+    header.id = replay_of ? *replay_of : AlarmId::make(wall_now_us());
+    incoming.replayed = replay_of.has_value();
+    if (replay_of) incoming.body += ", again";
     header.envelope = encode_envelope(envelope);
     header.size = incoming.body.size();
+    const AlarmId id = header.id;
     header.accepted_us = header.spooled_us = wall_now_us();
     RecordHasher hasher(header.envelope);
     hasher.update(incoming.body);
@@ -85,13 +88,15 @@ class RealLedger : public ::testing::Test {
       done.set_value(result && result->verdict == ledger::StoreResult::Verdict::stored);
     };
     ledger_->store(std::move(incoming), on_done);
-    ASSERT_TRUE(done.get_future().get());
+    EXPECT_TRUE(done.get_future().get());
+    return id;
   }
   std::uint64_t count(HandOverState state) {
     return ledger_->count_hand_overs("ebues", state).value();
   }
 
   std::string directory_;
+  std::vector<std::string> outlets_{"ebues"};
   Quiet observer_;
   ScriptedServer server_;
   SmtpConfig config_;
@@ -136,6 +141,30 @@ TEST_F(RealLedger, RefusedBecomesWaitingByRetry) {
   close();
   open();
   EXPECT_EQ(count(HandOverState::taken), 1u);
+  close();
+}
+
+TEST_F(RealLedger, AReplayThatOneOutletTookIsStillHandedOverByTheOther) {
+  outlets_ = {"ebues", "second"};
+  open();
+  start();
+  const AlarmId id = store(1);
+  ASSERT_TRUE(server_.wait_mails(1));
+  for (int i = 0; i < 5000 && count(HandOverState::taken) == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  store(1, id);
+  EXPECT_EQ(count(HandOverState::skipped), 1u) << "the first has it";
+  close();
+  open();
+  config_.name = "second";
+  start();
+  ASSERT_TRUE(server_.wait_mails(3));
+  close();
+  open();
+  EXPECT_EQ(ledger_->count_hand_overs("second", HandOverState::taken).value(), 2u);
+  EXPECT_EQ(count(HandOverState::taken), 1u);
+  EXPECT_THAT(server_.mails()[2].body, HasSubstr("text, again"));
+  EXPECT_THAT(server_.mails()[2].body, HasSubstr("X-Alarmwire-Mark: repeat\r\n"));
   close();
 }
 
