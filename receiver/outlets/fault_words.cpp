@@ -126,6 +126,38 @@ constexpr Row rows[] = {
      {"Message arrives damaged",
       "A message of the box keeps arriving damaged although it is sound there. It is tried on. "
       "Check the network and the memory of box and centre."}},
+    {"ledger-unreadable",
+     {"Speicher der Zentrale nicht lesbar",
+      "Die Zentrale kann gespeicherte Alarme nicht lesen und deshalb nicht weitergeben. "
+      "Datenträger "
+      "der Zentrale und die Meldungen LEDGER_… im Protokoll prüfen."},
+     {"Centre storage unreadable",
+      "The centre cannot read stored alarms, so it cannot hand them on. Check the disk of the "
+      "centre "
+      "and the messages LEDGER_… in its log."}},
+    {"not-listening",
+     {"Zentrale für Boxen nicht erreichbar",
+      "Die Zentrale lauscht nicht auf der Tunneladresse: keine Box kann sich verbinden. Boxen "
+      "speichern ihre Alarme. Tunneldienst und Adresse prüfen (alarmwire status)."},
+     {"Centre not reachable for boxes",
+      "The centre does not listen on the tunnel's address: no box can connect. Boxes keep their "
+      "alarms. Check the tunnel service and the address (alarmwire status)."}},
+    {"outlet-missing",
+     {"Ausgang fehlt",
+      "Es ist kein Ausgang zum Zielsystem (EBÜS) eingerichtet, oder einer wurde entfernt oder "
+      "umbenannt, für den noch Alarme warten. Sie werden nicht zugestellt. [[outlet]] in "
+      "receiver.toml prüfen, den alten Namen wieder eintragen."},
+     {"Outlet missing",
+      "No outlet to the receiving system (EBÜS) is configured, or one was removed or renamed for "
+      "which alarms still wait. They are not delivered. Check [[outlet]] in receiver.toml, put the "
+      "old name back."}},
+    {"daemon-crashed",
+     {"Dienst nach Fehler neu gestartet",
+      "Der Dienst hat sich nach einem Fehler des Datenträgers beendet und wurde neu gestartet. "
+      "Bestätigte Alarme sind erhalten. Datenträger und Protokoll prüfen."},
+     {"Service restarted after an error",
+      "The service left after a disk error and was started anew. Confirmed alarms are kept. Check "
+      "the disk and the log."}},
 };
 
 constexpr FaultWords general_de{"Störung",

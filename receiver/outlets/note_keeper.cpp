@@ -42,15 +42,16 @@ void NoteKeeper::write_hand_over(const Note& note) {
 void NoteKeeper::settled(Note part, const Failure* failure) {
   const std::lock_guard lock(mutex_);
   --open_;
-  // A note about a record that is gone is nobody's loss; all else is tried again.
+  // A note about a record that is gone is nobody's loss. One that is not lasting is overtaken by
+  // the next: written late it would undo that one.
   const bool done = failure == nullptr || failure->is(Errc::not_found);
-  if (!done) {
+  if (!done && part.lasting) {
     log::write(
         OUTLETS_NOTE_DELAYED,
         {{"outlet", outlet_}, {"alarm", part.id.to_string()}, {"why", failure->diagnostics}});
     delayed_.push_back(std::move(part));
     if (on_delayed_) on_delayed_();
-  } else if (part.hand_over && part.lasting && on_durable_) {
+  } else if (done && part.hand_over && part.lasting && on_durable_) {
     on_durable_(part.box, part.hand_over->lane);
   }
   idle_.notify_all();

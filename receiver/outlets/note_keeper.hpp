@@ -1,5 +1,8 @@
 // Writes to the ledger what became of each record, and keeps at it while the ledger is busy.
 //
+// Only lasting notes are kept at: after one no newer note of its record comes before it is durable,
+// so that nothing old ever overwrites what is newer.
+//
 // Lives on as long as one of the ledger's callbacks may still come (shared_ptr), also after the
 // outlet is gone. Thread-safety: any thread; on_durable runs on the ledger's writer thread.
 #pragma once

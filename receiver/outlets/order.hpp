@@ -38,6 +38,7 @@ struct OrderLimits {
   std::chrono::milliseconds stop_most{30'000};
   std::chrono::milliseconds stalled_after{60'000};
   std::chrono::milliseconds widen_after{30'000};  // when a connection too many was turned away
+  std::chrono::milliseconds ledger_unreadable_after{10'000};  // then it is a fault
 };
 inline constexpr std::uint64_t lower_lane_share = 8;  // every eighth mail may be of a lower lane
 

@@ -44,8 +44,8 @@ struct OutletStatus {
 class OutletObserver {
  public:
   virtual ~OutletObserver() = default;
-  // Faults of the outlet and their ends ("outlet-stalled", "outlet-parked", "outlet-refused"). The
-  // daemon books them.
+  // Faults of the outlet and their ends ("outlet-stalled", "outlet-parked", "outlet-refused",
+  // "ledger-unreadable"). The daemon books them.
   virtual void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                         const std::string& reason, bool over) = 0;
 };
@@ -57,7 +57,8 @@ class Outlet {
   virtual void stop() = 0;  // finishes the mail in hand, at most 3 s, then leaves
   virtual void poke() = 0;  // new records are in the ledger
   virtual OutletStatus status() const = 0;
-  // Sends one test mail to the configured test address, synchronously: the far side's words.
+  // Sends one test mail to the configured test address, synchronously: the far side's words. One at
+  // a time; stop() cuts it off.
   virtual Result<std::string> test() = 0;
   // Parked and refused records of a box (or all: "") become waiting again. Answers how many.
   virtual Result<std::uint64_t> retry(const std::string& box) = 0;

@@ -20,8 +20,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds stop_wait{2'000};         // for the mail in hand
-constexpr milliseconds stop_notes_wait{500};     // then for the notes
+// stop() takes 2.5 s at most: libcurl looks up once a second whether to give up.
+constexpr milliseconds stop_wait{1'000};         // for the mail in hand
+constexpr milliseconds stop_notes_wait{400};     // then for the notes
 constexpr milliseconds ledger_retry_after{500};  // reading or noting failed
 constexpr std::string_view own_fault_prefix = "outlet-";
 
@@ -54,6 +55,16 @@ void SmtpOutlet::start() {
 void SmtpOutlet::stop() {
   {
     const Lock lock(mutex_);
+    no_more_tests_ = true;
+    if (test_courier_ != nullptr) test_courier_->abort_after(steady_now());
+  }
+  stop_threads();
+  const std::lock_guard test_is_over(test_mutex_);
+}
+
+void SmtpOutlet::stop_threads() {
+  {
+    const Lock lock(mutex_);
     if (!running_ || stopping_) return;
     stopping_ = true;
     for (const auto& worker : workers_) {
@@ -82,6 +93,7 @@ void SmtpOutlet::run_book() {
     read_forward(lock);
     read_again(lock);
     check_stalled(lock);
+    check_ledger(lock);
     dispatch();
     sleep_book(lock);
     if (ledger_retry_at_ && steady_now() >= *ledger_retry_at_) {
@@ -112,7 +124,22 @@ void SmtpOutlet::retry_ledger_later() {
 
 void SmtpOutlet::ledger_failed(const Failure& failure) {
   log::write(OUTLETS_LEDGER_UNREADABLE, {{"outlet", config_.name}, {"why", failure.diagnostics}});
+  if (!ledger_failing_since_) ledger_failing_since_ = steady_now();
+  ledger_failure_ = failure.diagnostics;
   retry_ledger_later();
+}
+
+// Raises the fault when reading has failed for too long, and ends it when it works again.
+void SmtpOutlet::check_ledger(Lock& lock) {
+  const bool failing = ledger_failing_since_.has_value();
+  if (failing == ledger_reported_) return;
+  if (failing && steady_now() - *ledger_failing_since_ < ledger_unreadable_after_) return;
+  ledger_reported_ = failing;
+  const std::string reason = failing ? ledger_failure_ : "the ledger can be read again";
+  lock.unlock();
+  observer_.on_fault(std::string(centre_box_id), "ledger-unreadable", config_.name, reason,
+                     !failing);
+  lock.lock();
 }
 
 void SmtpOutlet::read_forward(Lock& lock) {
@@ -125,6 +152,7 @@ void SmtpOutlet::read_forward(Lock& lock) {
           ledger_.hand_overs(config_.name, ledger::HandOverState::waiting, after, read_page_rows);
       lock.lock();
       if (!page) return ledger_failed(page.error());
+      ledger_failing_since_.reset();
       for (const ledger::HandOver& waiting : *page) {
         order_.offer(waiting, waiting.position <= was_there_);
         seen_ = waiting.position;
@@ -226,6 +254,9 @@ void SmtpOutlet::handle(Lock& lock, Worker& worker, const Job& job) {
   Prepared prepared;
   if (auto* const failure = std::get_if<Failure>(&preparation)) {
     outcome.attempt = {Verdict::later, "ledger: " + failure->diagnostics};
+    lock.lock();
+    ledger_failed(*failure);  // the book thread tells one bad record from a bad ledger
+    lock.unlock();
   } else {
     prepared = std::move(std::get<Prepared>(preparation));
     auto& to = prepared.letter.to;
@@ -261,7 +292,7 @@ std::vector<Report> SmtpOutlet::settle_recipients(const Job& job, const Prepared
   for (const RecipientAnswer& answer : outcome.recipients) {
     if (answer.reply.is_ok()) {
       settled.insert(answer.address);
-    } else if (answer.reply.code / 100 == 5) {
+    } else if (answer.reply.code / 100 == 5 && !answer.reply.is_about_the_session()) {
       settled.insert(answer.address);
       reports.push_back({job.box, "outlet-refused", fault_subject(prepared.record.header.id),
                          answer.address + ": " + answer.reply.text, false});
@@ -392,8 +423,18 @@ Result<std::string> SmtpOutlet::test() {
   letter.to = {config_.test_address};
   letter.open = open_text(test_mail(config_.ehlo_name, config_.test_address, AlarmId::make(now_us),
                                     config_.language, now_us));
-  Courier courier(config_);
+  const std::lock_guard one_at_a_time(test_mutex_);
+  Courier courier(config_);  // its own: what is tried is a fresh connection with all its steps
+  {
+    const Lock lock(mutex_);
+    if (no_more_tests_) return Failure(Errc::closed, "the outlet has stopped");
+    test_courier_ = &courier;
+  }
   const Outcome outcome = courier.send(letter);
+  {
+    const Lock lock(mutex_);
+    test_courier_ = nullptr;
+  }
   if (outcome.attempt.verdict == Verdict::taken) return outcome.attempt.text;
   return Failure(Errc::io, config_.target() + ": " + outcome.attempt.text);
 }
@@ -408,6 +449,8 @@ Result<std::uint64_t> SmtpOutlet::retry(const std::string& box) {
   const auto on_unparked = [this](const BoxId& of, const AlarmId& id) {
     observer_.on_fault(of, "outlet-parked", fault_subject(id), "tried again", true);
   };
+  // Two at once could make a record waiting again that the outlet has taken in between.
+  const std::lock_guard one_at_a_time(retry_mutex_);
   return retry_hand_overs(ledger_, config_.name, box, on_waiting, on_unparked);
 }
 

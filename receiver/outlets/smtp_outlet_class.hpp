@@ -45,6 +45,7 @@ class SmtpOutlet final : public Outlet {
         ledger_(ledger),
         sites_(std::move(sites)),
         observer_(observer),
+        ledger_unreadable_after_(limits.ledger_unreadable_after),
         order_(with_connections(limits, config.connections)),
         notes_(std::make_shared<NoteKeeper>(ledger, config.name)) {}
 
@@ -71,6 +72,8 @@ class SmtpOutlet final : public Outlet {
   void check_stalled(Lock& lock);
   void retry_ledger_later();
   void ledger_failed(const Failure& failure);
+  void check_ledger(Lock& lock);
+  void stop_threads();
 
   void run_worker(Worker& worker);
   void wait_for_job(Lock& lock, Worker& worker);
@@ -92,6 +95,7 @@ class SmtpOutlet final : public Outlet {
   ledger::Ledger& ledger_;
   const SitesSource sites_;
   OutletObserver& observer_;
+  const std::chrono::milliseconds ledger_unreadable_after_;
 
   mutable std::mutex mutex_;  // guards everything below
   Order order_;
@@ -102,15 +106,22 @@ class SmtpOutlet final : public Outlet {
   ledger::Position was_there_ = 0;  // records up to here were stored before the start
   ledger::Position seen_ = 0;       // read up to here
   std::optional<SteadyTime> ledger_retry_at_;
+  std::optional<SteadyTime> ledger_failing_since_;
+  std::string ledger_failure_;
+  bool ledger_reported_ = false;
   SteadyTime book_sleeps_until_{};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;  // the last one to fall idle goes first: it is the warmest
   std::map<ledger::Position, std::set<std::string>> settled_addresses_;
   OutletStatus counters_;
   WallTimeUs stopped_since_us_ = 0;
+  Courier* test_courier_ = nullptr;  // of the test() under way, for stop() to abort
+  bool no_more_tests_ = false;
 
   const std::shared_ptr<NoteKeeper> notes_;
   std::thread book_;
+  std::mutex retry_mutex_;  // held for a whole retry(); no other lock is taken before it
+  std::mutex test_mutex_;   // held for a whole test(); likewise
 };
 
 }  // namespace alarmwire::outlets

@@ -8,7 +8,7 @@ const Failure unsupported{Errc::unsupported, "the fake ledger does not do this"}
 }  // namespace
 
 ledger::Record FakeLedger::add(const BoxId& box, Lane lane, const Envelope& envelope,
-                               std::string body) {
+                               std::string body, bool replayed) {
   const std::lock_guard lock(mutex_);
   Row row;
   const WallTimeUs now_us = wall_now_us();
@@ -21,6 +21,7 @@ ledger::Record FakeLedger::add(const BoxId& box, Lane lane, const Envelope& enve
   row.record.header.spooled_us = now_us;
   row.record.header.key.lane = lane;
   row.record.stored_us = now_us;
+  row.record.replayed = replayed;
   row.body = std::move(body);
   row.hand_over.position = row.record.position;
   row.hand_over.box = box;
@@ -46,6 +47,11 @@ void FakeLedger::fail_writes(int count) {
 void FakeLedger::fail_reads(int count) {
   const std::lock_guard lock(mutex_);
   failing_reads_ = count;
+}
+
+void FakeLedger::fail_lists(bool fail) {
+  const std::lock_guard lock(mutex_);
+  failing_lists_ = fail;
 }
 
 bool FakeLedger::take_failure(int& left) const {
@@ -171,6 +177,7 @@ Result<std::vector<ledger::HandOver>> FakeLedger::hand_overs(const std::string&,
                                                              ledger::Position after,
                                                              std::size_t limit) const {
   const std::lock_guard lock(mutex_);
+  if (failing_lists_) return Failure(Errc::io, "the disk says no");
   std::vector<ledger::HandOver> page;
   for (auto row = rows_.upper_bound(after); row != rows_.end() && page.size() < limit; ++row) {
     if (row->second.hand_over.state == state) page.push_back(row->second.hand_over);

@@ -13,10 +13,12 @@ namespace alarmwire::outlets {
 class FakeLedger : public ledger::Ledger {
  public:
   // Puts a record in as if a box had sent it; position by order.
-  ledger::Record add(const BoxId& box, Lane lane, const Envelope& envelope, std::string body);
+  ledger::Record add(const BoxId& box, Lane lane, const Envelope& envelope, std::string body,
+                     bool replayed = false);
   // The next `count` writes of outlets fail with Errc::busy; reads with Errc::io.
   void fail_writes(int count);
   void fail_reads(int count);
+  void fail_lists(bool fail);  // hand_overs()
   ledger::HandOver hand_over(ledger::Position position) const;
   std::size_t count(ledger::HandOverState state) const;
   std::size_t body_bytes_max_read() const { return body_bytes_max_read_; }
@@ -66,6 +68,7 @@ class FakeLedger : public ledger::Ledger {
   std::map<ledger::Position, Row> rows_;
   int failing_writes_ = 0;
   mutable int failing_reads_ = 0;
+  bool failing_lists_ = false;
   mutable std::size_t body_bytes_max_read_ = 0;
 };
 

@@ -89,10 +89,12 @@ TEST_F(FaultMail, EveryCodeHasWordsInBothLanguages) {
     }
   }
   for (const char* code :
-       {"tunnel-silent", "spool-full", "spool-quarantined", "upload-swept", "row-unreadable",
-        "mail-lost", "ledger-full", "ledger-disk-80", "outlet-stalled", "outlet-parked",
-        "outlet-refused", "records-missing", "record-conflict", "record-never", "box-cloned",
-        "ledger-disk-80", "tunnel-daemon", "record-mismatch"})
+       {"tunnel-silent",   "spool-full",     "spool-quarantined", "upload-swept",
+        "row-unreadable",  "mail-lost",      "ledger-full",       "ledger-disk-80",
+        "outlet-stalled",  "outlet-parked",  "outlet-refused",    "records-missing",
+        "record-conflict", "record-never",   "box-cloned",        "ledger-unreadable",
+        "not-listening",   "outlet-missing", "daemon-crashed",    "tunnel-daemon",
+        "record-mismatch"})
     EXPECT_EQ(codes.count(code), 1u) << code;
 }
 
