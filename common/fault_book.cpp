@@ -69,11 +69,11 @@ std::optional<FaultBook::Entry> FaultBook::event(std::string_view box, std::stri
   return std::nullopt;
 }
 
-FaultBook::Entry FaultBook::held_back(const Key& key, const Window& window) {
+FaultBook::Entry FaultBook::held_back(const Key& key, const Window& flood) {
   const auto& [box, code, subject] = key;
   return make_entry(
       RecordKind::fault, box, code, subject,
-      std::to_string(window.held_back) + " more within a minute, the last: " + window.last_reason);
+      std::to_string(flood.held_back) + " more within a minute, the last: " + flood.last_reason);
 }
 
 std::vector<FaultBook::Entry> FaultBook::tick(SteadyTime now) {

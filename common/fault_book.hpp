@@ -108,7 +108,7 @@ class FaultBook {
     std::uint64_t held_back = 0;
     std::string last_reason;
   };
-  static Entry held_back(const Key& key, const Window& window);
+  static Entry held_back(const Key& key, const Window& flood);
   std::map<Key, Open> open_;
   std::map<Key, Window> windows_;
 };
