@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "grpc/proto/callback_queue.hpp"
 #include "grpc/proto/service.hpp"
 
 namespace alarmwire::link {
@@ -251,6 +252,7 @@ class Client final : public LinkClient {
 
 std::unique_ptr<LinkClient> LinkClient::make(const LinkClientConfig& config,
                                              ClientHandler& handler) {
+  keep_callback_queue();
   return std::make_unique<Client>(config, handler);
 }
 

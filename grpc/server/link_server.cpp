@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "grpc/proto/callback_queue.hpp"
 #include "grpc/proto/service.hpp"
 #include "grpc/server/peer.hpp"
 
@@ -294,6 +295,7 @@ class Server final : public LinkServer, public v1::Link::CallbackService {
 
 Result<std::unique_ptr<LinkServer>> LinkServer::start(const LinkServerConfig& config,
                                                       OnOpen on_open) {
+  keep_callback_queue();
   auto server = std::make_unique<Server>(config.listen_fd, std::move(on_open));
   if (Status started = server->start(config); !started) return started.error();
   return std::unique_ptr<LinkServer>(std::move(server));

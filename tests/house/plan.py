@@ -33,7 +33,7 @@ MAY_LEAN_ON = {
 LIBRARY_KEPT_IN = {
     "sqlite3.h": ["common", "tests"],
     "grpc": ["grpc/client", "grpc/server", "tests"],
-    "grpcpp": ["grpc/client", "grpc/server", "tests"],
+    "grpcpp": ["grpc/client", "grpc/proto", "grpc/server", "tests"],
     "toml++": ["common"],
     "CLI": ["cli", "tests"],
 }
