@@ -53,11 +53,12 @@ void add_alarm_commands(CLI::App& app, Wish& wish) {
   CLI::App* const list =
       verb(alarm, wish, "list", "The newest alarms",
            [&](const Context& context) { return list_alarms(context, wish.list); });
-  list->add_option("--box", wish.list.box, "Only of this box");
+  list->add_option("--box", wish.list.box, "Only of this box (at the centre)");
   list->add_option("--limit", wish.list.limit, "How many at most")
       ->check(CLI::Range(std::int64_t{1}, alarms_listed_max))
       ->capture_default_str();
-  list->add_flag("--waiting", wish.list.waiting, "Only what waits to go on");
+  list->add_flag("--waiting", wish.list.waiting,
+                 "Only what waits to go on; at the centre also what is parked");
   CLI::App* const show =
       verb(alarm, wish, "show", "One alarm, its stages and its mail's header",
            [&](const Context& context) {

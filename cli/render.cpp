@@ -26,8 +26,8 @@ std::size_t width(std::string_view text) {
 }
 
 const char* colour_of(std::string_view word) {
-  static constexpr std::array<std::string_view, 5> good{"green", "up", "taken", "reachable",
-                                                        "connected"};
+  static constexpr std::array<std::string_view, 7> good{
+      "green", "up", "taken", "handed over", "settled", "reachable", "connected"};
   static constexpr std::array<std::string_view, 4> middling{"amber", "connecting", "waiting",
                                                             "parked"};
   static constexpr std::array<std::string_view, 6> bad{"red",     "down",        "stopped",

@@ -24,21 +24,20 @@ std::string about(const JsonView& alarm) {
   return subject.empty() ? joined(alarm.at("to")) : subject;
 }
 
-std::string hand_overs(const JsonView& alarm) {
-  std::string text;
-  for (const auto& [outlet, state] : alarm.at("hand_over").fields())
-    text += (text.empty() ? "" : ", ") + outlet + " " + state.text();
-  return text;
-}
-
-std::string state_of(const JsonView& alarm) {
-  const std::string hand_over = hand_overs(alarm);
-  return hand_over.empty() ? or_dash(alarm.text("state")) : hand_over;
-}
-
 void line(std::ostream& out, std::string_view name, const std::string& value) {
   if (!value.empty())
     out << name << std::string(16 - std::min<std::size_t>(name.size(), 15), ' ') << value << "\n";
+}
+
+// "ebues: parked after 10 tries: 450 mailbox is busy"
+void render_hand_overs(std::ostream& out, const JsonView& hand_overs, bool colour) {
+  for (const auto& [outlet, hand_over] : hand_overs.fields()) {
+    std::string text = outlet + ": " + coloured(or_dash(hand_over.text("state")), colour);
+    if (const std::int64_t tries = hand_over.whole("tries"); tries != 0)
+      text += " after " + std::to_string(tries) + (tries == 1 ? " try" : " tries");
+    if (const std::string said = hand_over.text("text"); !said.empty()) text += ": " + said;
+    line(out, "outlet", text);
+  }
 }
 
 // The time of a stage on the centre's clock.
@@ -84,8 +83,8 @@ void render_alarms(std::ostream& out, const JsonView& alarms, bool colour) {
   for (const JsonView& alarm : alarms.items())
     table.row({or_dash(local_time(alarm.whole("accepted_us"), false)), alarm.text("id"),
                or_dash(alarm.text("box")), or_dash(alarm.text("kind")), or_dash(alarm.text("lane")),
-               or_dash(alarm.text("device")), bytes_in_words(alarm.whole("size")), state_of(alarm),
-               about(alarm)});
+               or_dash(alarm.text("device")), bytes_in_words(alarm.whole("size")),
+               or_dash(alarm.text("state")), about(alarm)});
   if (table.empty()) {
     out << "no alarms\n";
   } else {
@@ -97,8 +96,9 @@ void render_alarm_line(std::ostream& out, const JsonView& alarm, bool colour) {
   out << local_time(alarm.whole("accepted_us"), true) << "  " << alarm.text("id") << "  ";
   if (const std::string box = alarm.text("box"); !box.empty()) out << box << "  ";
   out << or_dash(alarm.text("kind")) << "  " << or_dash(alarm.text("device")) << "  "
-      << bytes_in_words(alarm.whole("size")) << "  " << coloured(state_of(alarm), colour) << "  "
-      << about(alarm) << std::endl;  // seen at once, also through a pipe
+      << bytes_in_words(alarm.whole("size")) << "  "
+      << coloured(or_dash(alarm.text("state")), colour) << "  " << about(alarm)
+      << std::endl;  // seen at once, also through a pipe
 }
 
 void render_alarm(std::ostream& out, const JsonView& alarm, std::string_view head, bool colour) {
@@ -108,13 +108,14 @@ void render_alarm(std::ostream& out, const JsonView& alarm, std::string_view hea
   line(out, "kind", alarm.text("kind"));
   line(out, "lane", alarm.text("lane"));
   line(out, "state", coloured(alarm.text("state"), colour));
-  line(out, "handed over", hand_overs(alarm));
+  render_hand_overs(out, alarm.at("hand_over"), colour);
   line(out, "device", alarm.text("device"));
   line(out, "address", alarm.text("device_address"));
   line(out, "listener", envelope.text("listener"));
   line(out, "helo", envelope.text("helo"));
   line(out, "from", alarm.text("from"));
   line(out, "to", joined(alarm.at("to")));
+  line(out, "subject", alarm.text("subject"));
   line(out, "fault", alarm.text("fault_code"));
   line(out, "fault about", alarm.text("fault_subject"));
   line(out, "fault reason", alarm.text("fault_reason"));

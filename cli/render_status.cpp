@@ -1,6 +1,7 @@
 #include "cli/render_status.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/render.hpp"
 
@@ -20,12 +21,17 @@ std::string handshake(const JsonView& view) {
 }
 
 std::string percent(double ratio) {
-  return std::to_string(static_cast<int>(ratio * 100 + 0.5)) + " %";
+  // A daemon's answer is a stranger's too: whatever it says must not be undefined here.
+  const double shown = std::isfinite(ratio) ? std::clamp(ratio, 0.0, 10.0) : 0.0;
+  return std::to_string(static_cast<int>(shown * 100 + 0.5)) + " %";
 }
 
 std::string round_trip(const JsonView& view) {
   const auto ms = view.number("rtt_ms");
-  return ms ? milliseconds(static_cast<std::int64_t>(*ms * 1000)) : "-";
+  constexpr double most_ms = 1e9;
+  return ms && std::isfinite(*ms)
+             ? milliseconds(static_cast<std::int64_t>(std::clamp(*ms, 0.0, most_ms) * 1000))
+             : "-";
 }
 
 std::string clock_offset(const JsonView& view) {
@@ -116,16 +122,24 @@ void render_ledger(std::ostream& out, const JsonView& ledger) {
   out << "\n";
 }
 
-void render_faults(std::ostream& out, const JsonView& faults, WallTimeUs now_us, bool colour) {
+// At the centre each says whose it is: a box's, or the centre's own.
+void render_faults(std::ostream& out, const JsonView& faults, bool is_box, WallTimeUs now_us,
+                   bool colour) {
   if (faults.items().empty()) {
     out << "Faults    none\n";
     return;
   }
   out << "Faults\n";
-  Table table({"SINCE", "FAULT", "ABOUT", "REASON"});
-  for (const JsonView& fault : faults.items())
-    table.row({age_in_words(fault.whole("since_us"), now_us), or_dash(fault.text("code")),
-               or_dash(fault.text("subject")), fault.text("reason")});
+  std::vector<std::string> headings{"SINCE", "FAULT", "ABOUT", "REASON"};
+  if (!is_box) headings.insert(headings.begin() + 1, "BOX");
+  Table table(std::move(headings));
+  for (const JsonView& fault : faults.items()) {
+    std::vector<std::string> cells{age_in_words(fault.whole("since_us"), now_us),
+                                   or_dash(fault.text("code")), or_dash(fault.text("subject")),
+                                   fault.text("reason")};
+    if (!is_box) cells.insert(cells.begin() + 1, or_dash(fault.text("box")));
+    table.row(std::move(cells));
+  }
   table.print(out, "          ", colour);
 }
 
@@ -192,7 +206,7 @@ void render_status(std::ostream& out, const JsonView& status, WallTimeUs now_us,
   } else {
     render_ledger(out, status.at("ledger"));
   }
-  render_faults(out, status.at("faults"), now_us, colour);
+  render_faults(out, status.at("faults"), is_box, now_us, colour);
   if (is_box) return;
   render_section(out, "Outlets", status.at("outlets"), render_outlets, now_us, colour);
   render_section(out, "Boxes", status.at("boxes"), render_boxes, now_us, colour);

@@ -128,10 +128,10 @@ TEST_F(AppTest, HelpAndVersionExit0) {
 TEST_F(AppTest, AlarmListPassesItsFilterOn) {
   answer("alarms", R"({"alarms":[{"id":"0192","box":"b","kind":"mail","lane":"live",
     "device":"cam-1","size":2048,"accepted_us":1795493700000000,"to":["a@b.internal"],
-    "hand_over":{"ebues":"taken"}}]})");
+    "state":"handed over","hand_over":{"ebues":{"state":"taken"}}}]})");
   EXPECT_EQ(run_with_socket({"alarm", "list", "--box", "b", "--limit", "5", "--waiting"}), 0);
   EXPECT_EQ(asked_, R"({"command":"alarms","limit":5,"box":"b","waiting":true})");
-  EXPECT_THAT(out_.str(), HasSubstr("ebues taken"));
+  EXPECT_THAT(out_.str(), HasSubstr("handed over"));
   EXPECT_THAT(out_.str(), HasSubstr("a@b.internal"));
 }
 

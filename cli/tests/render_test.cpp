@@ -66,14 +66,21 @@ const char* const centre_status = R"({
              "waiting_records": 0, "oldest_waiting_us": 0, "handshake_age_ms": 34000,
              "endpoint": "192.0.2.7:4000", "software": "0.1.0", "stored": 1},
             {"id": "site-b", "name": "", "verdict": "red", "connected": false, "since_us": 0}],
-  "faults": [], "verdict": "red", "verdict_reason": "outlet ebues is stopped"})";
+  "faults": [{"box": "site-b", "code": "tunnel-silent", "subject": "",
+              "reason": "nothing heard for 20 s", "since_us": 1795493400000000},
+             {"box": "centre", "code": "outlet-stalled", "subject": "ebues",
+              "reason": "connection refused", "since_us": 1795493640000000}],
+  "verdict": "red", "verdict_reason": "outlet ebues is stopped"})";
 
 const char* const centre_page =
     "Centre    red: outlet ebues is stopped\n"
     "          alarmwire 0.1.0, running for 59 s\n"
     "Tunnel    userspace aw0 fd00::2, 1 peer\n"
     "Ledger    1 record, 8.0 KiB, disk 35 % used\n"
-    "Faults    none\n"
+    "Faults\n"
+    "          SINCE      BOX     FAULT           ABOUT  REASON\n"
+    "          5 min ago  site-b  tunnel-silent   -      nothing heard for 20 s\n"
+    "          60 s ago   centre  outlet-stalled  ebues  connection refused\n"
     "Outlets\n"
     "  OUTLET  KIND  TARGET       STATE    WAITING  OLDEST   TAKEN  REFUSED  PARKED  LAST TAKEN  "
     "LAST ERROR\n"
@@ -137,6 +144,42 @@ TEST_F(RenderTest, WhatADeviceSaysNeverReachesTheTerminal) {
   render_alarm(out, JsonView(alarms.at(0)), "Subject: \x1b[2J\r\n\r\nbody", false);
   EXPECT_EQ(out.str().find_first_of("\x1b\x07\r"), std::string::npos);
   EXPECT_EQ(out.str().find("body"), std::string::npos);
+}
+
+TEST_F(RenderTest, WithoutFaultsItSaysSo) {
+  EXPECT_NE(page(R"({"role":"receiver","faults":[]})").find("Faults    none\n"), std::string::npos);
+}
+
+const char* const parked_alarm = R"({
+  "id": "0192", "box": "site-a", "kind": "mail", "lane": "alarm", "state": "parked",
+  "device": "cam-1", "size": 2048, "accepted_us": 1795493700000000, "to": ["a@b.internal"],
+  "subject": "Tor 3", "hand_over": {
+    "ebues": {"state": "parked", "tries": 10, "changed_us": 1, "text": "450 mailbox\u001b is busy"},
+    "webhook": {"state": "taken", "tries": 1, "changed_us": 1, "text": "200 ok"}}})";
+
+TEST_F(RenderTest, AListShowsWhatIsStuckAndWhatItIsAbout) {
+  const boost::json::value alarms = boost::json::array{boost::json::parse(parked_alarm)};
+  std::ostringstream out;
+  render_alarms(out, JsonView(alarms), false);
+  EXPECT_EQ(out.str(),
+            "ACCEPTED             ID    BOX     KIND  LANE   DEVICE     SIZE  STATE   ABOUT\n"
+            "2026-11-24 04:15:00  0192  site-a  mail  alarm  cam-1   2.0 KiB  parked  Tor 3\n");
+  std::ostringstream line;
+  render_alarm_line(line, JsonView(alarms.at(0)), true);
+  EXPECT_NE(line.str().find("  \x1b[33mparked\x1b[0m  Tor 3\n"), std::string::npos);
+}
+
+TEST_F(RenderTest, AnAlarmShowsHowFarEachOutletIs) {
+  const boost::json::value alarm = boost::json::parse(parked_alarm);
+  std::ostringstream out;
+  render_alarm(out, JsonView(alarm), "", false);
+  EXPECT_NE(
+      out.str().find("state           parked\n"
+                     "outlet          ebues: parked after 10 tries: 450 mailbox\\x1b is busy\n"
+                     "outlet          webhook: taken after 1 try: 200 ok\n"),
+      std::string::npos)
+      << out.str();
+  EXPECT_NE(out.str().find("subject         Tor 3\n"), std::string::npos);
 }
 
 TEST_F(RenderTest, ATraceIsOnOneClock) {

@@ -6,6 +6,7 @@
 
 #include "common/base64.hpp"
 #include "common/control_request.hpp"
+#include "common/mail_head.hpp"
 #include "common/record_json.hpp"
 #include "common/text.hpp"
 
@@ -26,11 +27,23 @@ std::string_view name_of(spool::RowState state) {
   return "?";
 }
 
+json::object describe(const RecordHeader& header, spool::RowState state) {
+  json::object object = to_json(header);
+  object["state"] = name_of(state);
+  return object;
+}
+
 json::object describe(const spool::ListedRecord& record) {
-  json::object object = to_json(record.header);
-  object["state"] = name_of(record.state);
+  json::object object = describe(record.header, record.state);
   if (record.state == spool::RowState::parked)
     object["park_reason"] = scrub_utf8(record.park_reason);
+  return object;
+}
+
+json::object describe_with_head(const spool::StoredRecord& record) {
+  json::object object = describe(record.header, record.state);
+  if (std::string subject = subject_of(record.head); !subject.empty())
+    object["subject"] = std::move(subject);
   return object;
 }
 
@@ -52,6 +65,13 @@ json::array stages(const RecordHeader& header, const std::vector<uplink::StageNo
 
 }  // namespace
 
+BoxCommands::BoxCommands(boost::asio::io_context& context, spool::Spool& spool,
+                         const uplink::Uplink& uplink, std::function<BoxFigures()> figures)
+    : spool_(spool),
+      uplink_(uplink),
+      figures_(std::move(figures)),
+      tail_(std::make_shared<Tail>(context, spool, describe_with_head)) {}
+
 void BoxCommands::install(control::Server& server) {
   using Request = const json::object&;
   server.handle("status", [this](Request, const Reply& reply) {
@@ -61,15 +81,16 @@ void BoxCommands::install(control::Server& server) {
     reply->result({{"devices", describe_devices(figures_().door)}});
   });
   server.handle("alarms", [this](Request request, const Reply& reply) { alarms(request, reply); });
-  server.handle("alarm",
-                [this](Request request, const Reply& reply) { alarm(request, reply, false); });
-  server.handle("trace",
-                [this](Request request, const Reply& reply) { alarm(request, reply, true); });
+  server.handle("alarm", [this](Request request, const Reply& reply) { alarm(request, reply); });
+  server.handle("trace", [this](Request request, const Reply& reply) { trace(request, reply); });
   server.handle("alarm-body",
                 [this](Request request, const Reply& reply) { body(request, reply); });
+  server.handle("tail", [this](Request, const Reply& reply) { tail_->add(reply); });
 }
 
 void BoxCommands::alarms(const json::object& request, const Reply& reply) {
+  if (!control::text_of(request, "box").empty())
+    return reply->error("a box holds only its own alarms: ask without a box");
   const auto limit = static_cast<std::size_t>(
       std::min<std::uint64_t>(control::number_of(request, "limit", 50), listed_alarms_max));
   spool_.list(limit, control::flag_of(request, "waiting"),
@@ -81,26 +102,44 @@ void BoxCommands::alarms(const json::object& request, const Reply& reply) {
               });
 }
 
-void BoxCommands::alarm(const json::object& request, const Reply& reply, bool only_trace) {
+void BoxCommands::alarm(const json::object& request, const Reply& reply) {
   const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return reply->error(id.error().diagnostics);
-  const uplink::LinkStatus link = uplink_.status();
-  const std::int64_t offset_us = link.clock ? link.clock->offset_us : 0;
-  spool_.find(*id, [reply, notes = uplink_.stages_of(*id), offset_us,
-                    only_trace](const Result<spool::ListedRecord>& record) {
+  spool_.find(*id, [this, reply, notes = uplink_.stages_of(*id),
+                    offset_us = clock_offset_us()](const Result<spool::ListedRecord>& record) {
     if (record.has_error()) return reply->error(record.error().diagnostics);
-    json::object object;
-    if (only_trace) {
-      object = {{"id", record->header.id.to_string()}, {"size", record->header.size}};
-    } else {
-      object = describe(*record);
-      object["envelope"] = envelope_to_json(record->header.envelope);
-      object["hash"] = to_hex(view(record->header.hash));
-    }
+    json::object object = describe(*record);
+    object["envelope"] = envelope_to_json(record->header.envelope);
+    object["hash"] = to_hex(view(record->header.hash));
     object["clock_offset_us"] = offset_us;
     object["stages"] = stages(record->header, notes);
-    reply->result(std::move(object));
+    spool_.fetch_body(record->header.key, 0, mail_head_bytes_max,
+                      [reply, object = std::move(object)](const Result<std::string>& head) mutable {
+                        // A mail whose bytes are damaged is still shown.
+                        if (head.has_value())
+                          if (std::string subject = subject_of(*head); !subject.empty())
+                            object["subject"] = std::move(subject);
+                        reply->result(std::move(object));
+                      });
   });
+}
+
+void BoxCommands::trace(const json::object& request, const Reply& reply) {
+  const Result<AlarmId> id = control::alarm_id_of(request);
+  if (id.has_error()) return reply->error(id.error().diagnostics);
+  spool_.find(*id, [reply, notes = uplink_.stages_of(*id),
+                    offset_us = clock_offset_us()](const Result<spool::ListedRecord>& record) {
+    if (record.has_error()) return reply->error(record.error().diagnostics);
+    reply->result({{"id", record->header.id.to_string()},
+                   {"size", record->header.size},
+                   {"clock_offset_us", offset_us},
+                   {"stages", stages(record->header, notes)}});
+  });
+}
+
+std::int64_t BoxCommands::clock_offset_us() const {
+  const uplink::LinkStatus link = uplink_.status();
+  return link.clock ? link.clock->offset_us : 0;
 }
 
 void BoxCommands::body(const json::object& request, const Reply& reply) {

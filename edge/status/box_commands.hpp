@@ -1,12 +1,13 @@
 // The box's answers on its control socket (docs/control.md): status, devices, alarms, alarm,
-// alarm-body, trace. Thread-safety: the io_context's one thread; the spool answers from its own,
-// responders allow that.
+// alarm-body, trace, tail. Thread-safety: the io_context's one thread; the spool answers from its
+// own, responders allow that.
 #pragma once
 
 #include <functional>
 
 #include "common/control.hpp"
 #include "edge/status/box_status.hpp"
+#include "edge/status/tail.hpp"
 
 namespace alarmwire::status {
 
@@ -15,21 +16,24 @@ inline constexpr std::size_t body_piece_bytes_max = 256 * 1024;
 
 class BoxCommands {
  public:
-  BoxCommands(spool::Spool& spool, const uplink::Uplink& uplink,
-              std::function<BoxFigures()> figures)
-      : spool_(spool), uplink_(uplink), figures_(std::move(figures)) {}
+  BoxCommands(boost::asio::io_context& context, spool::Spool& spool, const uplink::Uplink& uplink,
+              std::function<BoxFigures()> figures);
 
   void install(control::Server& server);
+  void on_record(const RecordKey& key) { tail_->on_record(key); }  // feeds `tail`
 
  private:
   using Reply = std::shared_ptr<control::Responder>;
   void alarms(const boost::json::object& request, const Reply& reply);
-  void alarm(const boost::json::object& request, const Reply& reply, bool only_trace);
+  void alarm(const boost::json::object& request, const Reply& reply);
+  void trace(const boost::json::object& request, const Reply& reply);
   void body(const boost::json::object& request, const Reply& reply);
+  std::int64_t clock_offset_us() const;
 
   spool::Spool& spool_;
   const uplink::Uplink& uplink_;
-  std::function<BoxFigures()> figures_;
+  const std::function<BoxFigures()> figures_;
+  const std::shared_ptr<Tail> tail_;
 };
 
 }  // namespace alarmwire::status

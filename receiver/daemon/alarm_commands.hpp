@@ -2,14 +2,16 @@
 // alarm-body, trace, tail.
 //
 // Ledger reads may block on the disk: they run on a thread of their own, never on the one that
-// carries alarms. Thread-safety: on_stored() may be called from any thread; the rest on the
-// io_context's thread.
+// carries alarms. Who watches by `tail` and falls more than records_behind_max behind is cut off
+// with a word, never shown a gap. Thread-safety: on_stored() may be called from any thread; the
+// rest on the io_context's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/control.hpp"
@@ -18,7 +20,11 @@
 namespace alarmwire::receiver {
 
 inline constexpr std::size_t listed_alarms_max = 1000;
+inline constexpr std::size_t listed_subjects_max = 100;  // of a list; each is a read of a body
 inline constexpr std::size_t body_piece_bytes_max = 256 * 1024;
+inline constexpr std::size_t records_behind_max = 4096;
+// How many rows of one outlet and state a list of what waits looks through for one box's.
+inline constexpr std::size_t waiting_rows_read_max = 200'000;
 
 class AlarmCommands {
  public:
@@ -32,19 +38,28 @@ class AlarmCommands {
 
  private:
   using Answer = std::function<Result<boost::json::value>(const boost::json::object& request)>;
+  using Records = Result<std::vector<ledger::Record>>;
   void handle(control::Server& server, std::string_view command, Answer answer);
   Result<boost::json::value> alarms(const boost::json::object& request) const;
   Result<boost::json::value> alarm(const boost::json::object& request) const;
   Result<boost::json::value> body(const boost::json::object& request) const;
   Result<boost::json::value> trace(const boost::json::object& request) const;
-  boost::json::object describe(const ledger::Record& record) const;
+  Records newest(const boost::json::object& request, std::size_t limit) const;
+  Records waiting(const BoxId& box, std::size_t limit) const;
+  Result<std::vector<ledger::Position>> positions(const std::string& outlet,
+                                                  ledger::HandOverState state, const BoxId& box,
+                                                  std::size_t limit) const;
+  Result<boost::json::object> describe(const ledger::Record& record) const;
+  void add_subject(boost::json::object& object, const ledger::Record& record) const;
   boost::json::array stages(const ledger::Record& record) const;
+  void show_to_watchers(const ledger::Record& record);
 
   boost::asio::io_context& context_;
   ledger::Ledger& ledger_;
   const std::vector<std::string> outlets_;
   boost::asio::thread_pool readers_{1};
-  std::vector<std::shared_ptr<control::Responder>> tails_;
+  std::vector<std::shared_ptr<control::Responder>> watchers_;  // of `tail`
+  std::size_t behind_ = 0;  // stored records whose items are being made
 };
 
 }  // namespace alarmwire::receiver

@@ -123,7 +123,9 @@ Verdict judge_centre(const CentreFigures& figures) {
     if (outlet.stopped) return {"red", "outlet " + outlet.name + " cannot be reached"};
   if (!figures.faults.empty()) {
     const FaultBook::Open& first = figures.faults.front();
-    return {"amber", "fault: " + first.code + (first.box.empty() ? "" : " of " + first.box)};
+    const std::size_t more = figures.faults.size() - 1;
+    return {"amber", "fault: " + first.code + " of " + first.box +
+                         (more == 0 ? "" : ", and " + std::to_string(more) + " more")};
   }
   return {"green", "all well"};
 }
