@@ -18,6 +18,7 @@ class Entry:
     kind: int  # 1 mail, 2 fault, 3 its end
     size: int
     envelope: bytes
+    repeats: int  # byte-identical resends that joined it
 
 
 def entries(centre):
@@ -25,7 +26,7 @@ def entries(centre):
     file = sqlite3.connect(f"file:{centre.folder}/ledger/ledger.db?mode=ro", uri=True, timeout=10)
     try:
         rows = file.execute(
-            "SELECT position, name, epoch, lane, seq, alarm_id, kind, size, envelope"
+            "SELECT position, name, epoch, lane, seq, alarm_id, kind, size, envelope, repeats"
             " FROM records JOIN boxes ON boxes.number = records.box ORDER BY position").fetchall()
     finally:
         file.close()
