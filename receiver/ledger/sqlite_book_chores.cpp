@@ -41,8 +41,7 @@ Status Book::retention_slice(RetentionJob& job) {
   };
   const Status looked = writer_->each(
       "SELECT position, stored_us, EXISTS (SELECT 1 FROM hand_overs h "
-      "WHERE h.position = r.position AND h.state IN (0, 3) "
-      "AND h.outlet IN (SELECT number FROM outlets WHERE active)) "
+      "WHERE h.position = r.position AND h.state IN (0, 3) ) "
       "FROM records r WHERE position > ? ORDER BY position LIMIT ?",
       take, job.after, retention_slice_max);
   if (looked.has_error()) return looked.error();
