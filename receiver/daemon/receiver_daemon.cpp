@@ -58,6 +58,17 @@ Status ReceiverDaemon::start() {
   for (const auto step : {&ReceiverDaemon::open_ledger, &ReceiverDaemon::open_ingest,
                           &ReceiverDaemon::open_outlets, &ReceiverDaemon::open_control})
     if (Status done = (this->*step)(); done.has_error()) return done;
+  // Last: what it books is reported to outlets and alarms, which must be there by then.
+  faults_->open_with(
+      [this](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
+        const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
+        ledger_->book_own(
+            box, entry.envelope, [done = std::move(done)](const Result<ledger::Record>& booked) {
+              using Booked = FaultDesk::Booked;
+              if (booked.has_value()) return done(Booked::yes);
+              done(booked.error().is(Errc::invalid_argument) ? Booked::never : Booked::later);
+            });
+      });
   signals_ = daemon::Signals::install(
       context_, [this] { stop(); }, [this] { reload(); });
   watchdog_ = daemon::start_watchdog(context_);
@@ -80,16 +91,6 @@ Status ReceiverDaemon::open_ledger() {
       ledger::open_sqlite_ledger(config_.ledger, *this);
   if (opened.has_error()) return opened.error();
   ledger_ = std::move(*opened);
-  faults_->open_with(
-      [this](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
-        const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
-        ledger_->book_own(
-            box, entry.envelope, [done = std::move(done)](const Result<ledger::Record>& booked) {
-              using Booked = FaultDesk::Booked;
-              if (booked.has_value()) return done(Booked::yes);
-              done(booked.error().is(Errc::invalid_argument) ? Booked::never : Booked::later);
-            });
-      });
   return {};
 }
 
