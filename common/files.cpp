@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <utility>
 
 namespace alarmwire {
 namespace {
@@ -45,6 +47,10 @@ Status sync_directory_of(const std::string& path) {
   return {};
 }
 
+std::string crash_note_path(const std::string& state_directory) {
+  return state_directory + "/crashed";
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
@@ -76,6 +82,27 @@ Status write_file_atomically(const std::string& path, std::string_view text, uns
   if (::rename(temporary.c_str(), path.c_str()) != 0)
     return errno_failure(errno, "rename " + temporary);
   return sync_directory_of(path);
+}
+
+Status make_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return errno_failure(error.value(), "creating " + path);
+  return {};
+}
+
+// Best effort: the disk that made the daemon leave may refuse this as well.
+void leave_crash_note(const std::string& state_directory, std::string_view reason) {
+  static_cast<void>(write_file_atomically(crash_note_path(state_directory), reason));
+}
+
+std::optional<std::string> take_crash_note(const std::string& state_directory) {
+  const std::string path = crash_note_path(state_directory);
+  Result<std::string> reason = read_file(path);
+  if (reason.has_error()) return std::nullopt;
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  return std::move(*reason);
 }
 
 }  // namespace alarmwire

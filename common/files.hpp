@@ -3,6 +3,7 @@
 // caller's mistake.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,13 @@ Result<std::string> read_file(const std::string& path,
                               std::size_t bytes_max = state_file_bytes_max);
 // Temporary file beside it (mode as given), fsync, rename, fsync of the directory.
 Status write_file_atomically(const std::string& path, std::string_view text, unsigned mode = 0600);
+
+// The folder and those above it, where missing.
+Status make_directories(const std::string& path);
+
+// What a daemon writes down before it leaves at once after a disk error, for its next start to
+// tell: a note in its state folder. Taking it removes it; nothing where there is none.
+void leave_crash_note(const std::string& state_directory, std::string_view reason);
+std::optional<std::string> take_crash_note(const std::string& state_directory);
 
 }  // namespace alarmwire

@@ -199,5 +199,15 @@ TEST(Files, a_file_is_replaced_whole_and_read_back) {
   EXPECT_TRUE(write_file_atomically("/nonexistent/x", "y").has_error());
 }
 
+TEST(Files, a_crash_is_told_once) {
+  const std::string folder = ::testing::TempDir() + "crash_note_test/deep";
+  ASSERT_TRUE(make_directories(folder));
+  EXPECT_FALSE(take_crash_note(folder));
+  leave_crash_note(folder, "fsync: I/O error");
+  EXPECT_EQ(take_crash_note(folder), "fsync: I/O error");
+  EXPECT_FALSE(take_crash_note(folder));
+  EXPECT_TRUE(make_directories("/proc/nowhere/x").has_error());
+}
+
 }  // namespace
 }  // namespace alarmwire

@@ -2,7 +2,6 @@
 
 #include <boost/asio/post.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "common/files.hpp"
@@ -13,17 +12,6 @@ namespace alarmwire::edge {
 namespace {
 
 constexpr const char* software = "alarmwire " ALARMWIRE_VERSION;
-
-Status make_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return errno_failure(error.value(), "creating " + path);
-  return {};
-}
-
-std::string crash_file(const std::string& state_directory) {
-  return state_directory + "/crashed";
-}
 
 std::int64_t handshake_age_ms(const boost::json::object& tunnel) {
   const boost::json::value* peers = tunnel.if_contains("peers");
@@ -76,7 +64,7 @@ int EdgeDaemon::run() {
 
 Status EdgeDaemon::open_spool() {
   for (const std::string& path : {config_.state_directory, config_.spool.directory})
-    if (Status made = make_directory(path); made.has_error()) return made;
+    if (Status made = make_directories(path); made.has_error()) return made;
   faults_ = std::make_unique<FaultDesk>(context_, config_.state_directory + "/faults.json");
   Result<std::unique_ptr<spool::Spool>> opened = spool::Spool::open(config_.spool, *this);
   if (opened.has_error()) return opened.error();
@@ -155,18 +143,13 @@ void EdgeDaemon::on_fault(const std::string& code, const std::string& subject,
 // fault.
 void EdgeDaemon::on_fatal(const Failure& failure) {
   log::write(EDGE_FATAL, {{"reason", failure.diagnostics}});
-  static_cast<void>(
-      write_file_atomically(crash_file(config_.state_directory), failure.diagnostics));
+  leave_crash_note(config_.state_directory, failure.diagnostics);
   std::_Exit(daemon::exit_failed);
 }
 
 void EdgeDaemon::tell_of_crash() {
-  const std::string path = crash_file(config_.state_directory);
-  const Result<std::string> reason = read_file(path);
-  if (reason.has_error()) return;
-  faults_->event("", std::string(fault::daemon_crashed), "alarmwire-edge", *reason);
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
+  const std::optional<std::string> reason = take_crash_note(config_.state_directory);
+  if (reason) faults_->event("", std::string(fault::daemon_crashed), "alarmwire-edge", *reason);
 }
 
 // --- time, link and tunnel ---

@@ -4,7 +4,6 @@
 
 #include <boost/asio/post.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -16,17 +15,6 @@ namespace {
 
 constexpr const char* software = "alarmwire " ALARMWIRE_VERSION;
 constexpr std::chrono::minutes first_retention{1};
-
-Status make_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return errno_failure(error.value(), "creating " + path);
-  return {};
-}
-
-std::string crash_file(const std::string& state_directory) {
-  return state_directory + "/crashed";
-}
 
 std::string text_at(const boost::json::object& object, std::string_view key) {
   const boost::json::value* value = object.if_contains(key);
@@ -85,7 +73,7 @@ int ReceiverDaemon::run() {
 
 Status ReceiverDaemon::open_ledger() {
   for (const std::string& path : {config_.state_directory, config_.ledger.directory})
-    if (Status made = make_directory(path); made.has_error()) return made;
+    if (Status made = make_directories(path); made.has_error()) return made;
   faults_ = std::make_unique<FaultDesk>(context_, config_.state_directory + "/faults.json");
   Result<std::unique_ptr<ledger::Ledger>> opened =
       ledger::open_sqlite_ledger(config_.ledger, *this);
@@ -165,19 +153,15 @@ void ReceiverDaemon::on_event(const BoxId& box, const std::string& code, const s
 // Nothing may be acknowledged any more: not even destructors run. The next start books the fault.
 void ReceiverDaemon::on_fatal(const Failure& failure) {
   log::write(RECEIVER_FATAL, {{"reason", failure.diagnostics}});
-  static_cast<void>(
-      write_file_atomically(crash_file(config_.state_directory), failure.diagnostics));
+  leave_crash_note(config_.state_directory, failure.diagnostics);
   std::_Exit(daemon::exit_failed);
 }
 
 void ReceiverDaemon::tell_of_crash() {
-  const std::string path = crash_file(config_.state_directory);
-  const Result<std::string> reason = read_file(path);
-  if (reason.has_error()) return;
-  faults_->event(std::string(centre_box_id), std::string(fault::daemon_crashed),
-                 "alarmwire-receiver", *reason);
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
+  const std::optional<std::string> reason = take_crash_note(config_.state_directory);
+  if (reason)
+    faults_->event(std::string(centre_box_id), std::string(fault::daemon_crashed),
+                   "alarmwire-receiver", *reason);
 }
 
 // Faults of an earlier life whose end only that life could have seen: they end here, and come again
