@@ -12,7 +12,10 @@ from harness.world import CENTRE_ADDRESS, World
 
 # Neighbour discovery, its IPv6 sisters and "unreachable" answers belong to any Ethernet.
 TUNNEL = "udp port 51820"
-PLUMBING = "arp or icmp or icmp6"
+# Multicast listener reports (RFC 3810 5.2.14) are ICMPv6 behind a hop-by-hop header, where "icmp6" does
+# not look: the kernel sends them when an interface comes up, to this one address on the wire.
+LISTENER_REPORT = "(ip6 and src net fe80::/10 and dst host ff02::16)"
+PLUMBING = f"arp or icmp or icmp6 or {LISTENER_REPORT}"
 
 
 class PacketCapture(EndToEnd):
