@@ -32,7 +32,7 @@ class DiskFull(EndToEnd):
 
     def judge_box(self, world, serves_again=True):
         box, mailbox = world.box, world.centre.mailbox
-        box.cut_cable()
+        box.lose_link()
         accepted = self.fill_until_452(box, "full")
         self.assertGreater(len(accepted), 3)
         self.assertTrue(box.edge.running(), "the box must live on a full disk")

@@ -47,7 +47,7 @@ class SpoolDays(EndToEnd):
         self.assertIsNotNone(fault, "no fault mail about the quarantine")
 
     def test_damaged_in_the_middle_is_quarantined_and_salvaged(self):
-        self.box.cut_cable()
+        self.box.lose_link()
         sent = send_all(self.box, "mid", 300)
         self.assertTrue(all(r.accepted for r in sent))
         self.box.edge.stop()
@@ -64,7 +64,7 @@ class SpoolDays(EndToEnd):
         self.assertFalse(doubled)
 
     def test_ruined_from_the_first_byte_is_quarantined(self):
-        self.box.cut_cable()
+        self.box.lose_link()
         send_all(self.box, "ruin", 5)
         self.box.edge.stop()
         self.damage(0)

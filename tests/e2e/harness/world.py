@@ -146,6 +146,14 @@ class Box:
     def cut_cable(self):
         self.world.wan.ip("link", "set", self.cable, "down")
 
+    def lose_link(self, within_s=30):
+        """The cable is out and the box knows it: a mail accepted from here on has not been sent.
+
+        A cut alone is noticed only after seconds, and what went into the dying stream until then
+        still arrives, as it was sent, when the cable is back soon enough."""
+        self.cut_cable()
+        wait_for(f"{self.id} to miss its link", lambda: not self.world.link_is_up(self), within_s)
+
     def mend_cable(self):
         self.world.wan.ip("link", "set", self.cable, "up")
         net.run("ip", "-n", self.netns.name, "route", "replace", "default", "via", self.router)
