@@ -136,6 +136,13 @@ struct HandOver {
   std::string text;  // the last reply or reason
 };
 
+struct Owed {  // what an outlet has still to hand over
+  std::string outlet;
+  bool configured = true;  // false: nobody hands it over, until the outlet is named again
+  std::uint64_t waiting = 0;
+  std::uint64_t parked = 0;
+};
+
 struct Tombstone {  // a seq that will never hold a record, and why
   BoxId box;
   EpochId epoch;
@@ -207,6 +214,10 @@ class Ledger {
   // A record of the centre's own: a fault of the centre, or of a box as the centre sees it (tunnel
   // silent …). Identity: the given box, the ledger's own epoch, lane fault.
   virtual void book_own(BoxId box, Envelope envelope, Callback<Record> done) = 0;
+  // From now on these outlets, and no others, get a hand-over row per record. What an outlet named
+  // before was owed stays, and is there when it is named again.
+  virtual void set_outlets(std::vector<std::string> names, Callback<void> done) = 0;
+  // Also of an outlet that is no longer configured: its last notes still count.
   virtual void set_hand_over(const std::string& outlet, HandOver hand_over,
                              Callback<void> done) = 0;
   virtual void mark_stage(BoxId box, AlarmId id, StageMark mark, Callback<void> done) = 0;
@@ -231,6 +242,8 @@ class Ledger {
                                                    Position after, std::size_t limit) const = 0;
   virtual Result<std::uint64_t> count_hand_overs(const std::string& outlet,
                                                  HandOverState state) const = 0;
+  // Outlets at which anything waits or is parked, configured or not, by name.
+  virtual Result<std::vector<Owed>> owed() const = 0;
   // How far every outlet is with one record, by outlet name; empty: no outlet has to do with it.
   virtual Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(
       Position position) const = 0;

@@ -45,20 +45,20 @@ Status Book::load(const Config& config) {
   const Result<std::int64_t> dropped = writer_->number("SELECT count(*) FROM dropped");
   if (dropped.has_error()) return dropped.error();
   dropped_bodies_ = static_cast<std::uint64_t>(*dropped);
-  const Status retired = writer_->run("UPDATE outlets SET active = 0");
-  if (retired.has_error()) return retired.error();
-  for (const std::string& outlet : config.outlets) {
-    const Status added = writer_->run(
-        "INSERT INTO outlets (name, active) VALUES (?, 1) ON CONFLICT DO UPDATE SET active = 1",
-        Text{outlet});
-    if (added.has_error()) return added.error();
-    const Result<std::int64_t> number =
-        writer_->number("SELECT number FROM outlets WHERE name = ?", Text{outlet});
-    if (number.has_error()) return number.error();
-    outlets_.push_back(*number);
-    outlet_numbers_[outlet] = *number;
-  }
+  const Status named_outlets = set_outlets(config.outlets);
+  if (named_outlets.has_error()) return named_outlets.error();
   return load_staged();
+}
+
+Status Book::load_outlets() {
+  outlets_.clear();
+  outlet_numbers_.clear();
+  auto take = [this](sqlite::Statement& row) {
+    outlet_numbers_[std::string(row.column_text(1))] = row.column_int(0);
+    if (row.column_int(2) != 0) outlets_.push_back(row.column_int(0));
+    return true;
+  };
+  return writer_->each("SELECT number, name, active FROM outlets ORDER BY number", take);
 }
 
 void Book::begin_group(WallTimeUs now_us) {
@@ -76,7 +76,8 @@ Status Book::forget() {
   news_ = {};
   records_ = records_at_start_;
   dropped_bodies_ = dropped_at_start_;
-  return load_staged();
+  const Status outlets = load_outlets();
+  return outlets.has_error() ? outlets : load_staged();
 }
 
 Book::News Book::take_news() {
@@ -328,6 +329,18 @@ Result<std::uint64_t> Book::tombstone(const Tombstone& tombstone) {
   const Status moved = set_cursor(key, tombstone.last_seq);
   if (moved.has_error()) return moved.error();
   return tombstone.last_seq;
+}
+
+Status Book::set_outlets(const std::vector<std::string>& names) {
+  const Status retired = writer_->run("UPDATE outlets SET active = 0 WHERE active");
+  if (retired.has_error()) return retired.error();
+  for (const std::string& name : names) {
+    const Status added = writer_->run(
+        "INSERT INTO outlets (name, active) VALUES (?, 1) ON CONFLICT DO UPDATE SET active = 1",
+        Text{name});
+    if (added.has_error()) return added.error();
+  }
+  return load_outlets();
 }
 
 Status Book::set_hand_over(const std::string& outlet, const HandOver& hand_over) {

@@ -48,6 +48,7 @@ class Book {
   void announce(const BoxId& box, const RecordHeader& header);
   Result<std::uint64_t> tombstone(const Tombstone& tombstone);
   Result<Record> book_own(const BoxId& box, const Envelope& envelope);
+  Status set_outlets(const std::vector<std::string>& names);
   Status set_hand_over(const std::string& outlet, const HandOver& hand_over);
   Status mark_stage(const BoxId& box, const AlarmId& id, const StageMark& mark);
   Status before_commit();  // the counters that belong to the group
@@ -93,6 +94,7 @@ class Book {
   explicit Book(std::unique_ptr<Connection> writer) : writer_(std::move(writer)) {}
   Status load(const Config& config);
   Status load_staged();
+  Status load_outlets();
 
   struct CursorKey {
     std::int64_t box;
@@ -144,9 +146,9 @@ class Book {
 
   std::unique_ptr<Connection> writer_;
   std::string id_;
-  EpochId own_epoch_;  // of this start: a restored ledger never re-uses an identity
-  std::vector<std::int64_t> outlets_;
-  std::unordered_map<std::string, std::int64_t> outlet_numbers_;
+  EpochId own_epoch_;                  // of this start: a restored ledger never re-uses an identity
+  std::vector<std::int64_t> outlets_;  // the active ones
+  std::unordered_map<std::string, std::int64_t> outlet_numbers_;  // of all there ever were
   WallTimeUs now_us_ = 0;
 
   std::unordered_map<BoxId, std::int64_t> box_numbers_;

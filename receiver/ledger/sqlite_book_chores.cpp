@@ -24,14 +24,15 @@ Result<std::uint64_t> Book::used_bytes() {
 }
 
 // One slice: looks at the oldest records not looked at yet. The job is over when a whole slice had
-// nothing the rule lets go, or nothing is left.
+// nothing the rule lets go, or nothing is left. By size no record goes that need not: the size is
+// looked at after each, and a slice ends with a body in chunks, which gives room only when those
+// are deleted.
 Status Book::retention_slice(RetentionJob& job) {
   const bool by_size = job.rule.keep_bytes > 0;
   const bool by_age = job.rule.keep_days > 0;
   if (by_size && dropped_bodies_ > 0) return dropped_slice();  // else their size counts twice
-  const Result<std::uint64_t> used = used_bytes();
+  Result<std::uint64_t> used = used_bytes();
   if (used.has_error()) return used.error();
-  const bool too_large = by_size && *used > job.rule.keep_bytes;
   const WallTimeUs oldest_kept = job.now_us - job.rule.keep_days * day_us;
 
   std::vector<Candidate> candidates;
@@ -48,13 +49,18 @@ Status Book::retention_slice(RetentionJob& job) {
 
   bool any_goes = false;
   for (const Candidate& candidate : candidates) {
-    const bool goes = too_large || (by_age && candidate.stored_us < oldest_kept);
+    const bool goes =
+        (by_size && *used > job.rule.keep_bytes) || (by_age && candidate.stored_us < oldest_kept);
     any_goes = any_goes || goes;
     job.after = candidate.position;
     if (!goes || candidate.owed) continue;
     const Status gone = let_go(candidate.position);
     if (gone.has_error()) return gone.error();
     ++job.deleted;
+    if (!by_size) continue;
+    if (dropped_bodies_ > 0) return {};
+    used = used_bytes();
+    if (used.has_error()) return used.error();
   }
   job.over = !any_goes || candidates.size() < retention_slice_max;
   return {};

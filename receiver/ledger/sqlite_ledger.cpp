@@ -122,6 +122,14 @@ class SqliteLedger final : public Ledger {
     submit<Record>(place, std::move(act), std::move(done));
   }
 
+  void set_outlets(std::vector<std::string> names, Callback<void> done) override {
+    const Place place{"outlets/", WriteQueue::line_other, 0, false};
+    auto act = [names = std::move(names)](Book& book) -> Result<void> {
+      return book.set_outlets(names);
+    };
+    submit<void>(place, std::move(act), std::move(done));
+  }
+
   void set_hand_over(const std::string& outlet, HandOver hand_over, Callback<void> done) override {
     // A party of its own ("/" is in no box id): outlets go round with the boxes.
     const Place place{"outlet/" + outlet, WriteQueue::line_other, hand_over.text.size(), false};
@@ -176,6 +184,7 @@ class SqliteLedger final : public Ledger {
                                          HandOverState state) const override {
     return reads_.count_hand_overs(outlet, state);
   }
+  Result<std::vector<Owed>> owed() const override { return reads_.owed(); }
   Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(
       Position position) const override {
     return reads_.hand_overs_of(position);

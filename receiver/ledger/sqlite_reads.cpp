@@ -302,6 +302,28 @@ Result<std::uint64_t> Reads::count_hand_overs(const std::string& outlet, HandOve
   return static_cast<std::uint64_t>(*count);
 }
 
+Result<std::vector<Owed>> Reads::owed() {
+  Result<Loan> loan = borrow();
+  if (loan.has_error()) return loan.error();
+  std::vector<Owed> found;
+  auto take = [&found](sqlite::Statement& row) {
+    const Owed owed{std::string(row.column_text(0)), row.column_int(1) != 0,
+                    static_cast<std::uint64_t>(row.column_int(2)),
+                    static_cast<std::uint64_t>(row.column_int(3))};
+    if (owed.waiting + owed.parked > 0) found.push_back(owed);
+    return true;
+  };
+  // Worded so that each count is one walk along the index by outlet and state.
+  const Status read = (*loan)->each(
+      "SELECT name, active, "
+      "(SELECT count(*) FROM hand_overs WHERE outlet = o.number AND state = ?), "
+      "(SELECT count(*) FROM hand_overs WHERE outlet = o.number AND state = ?) "
+      "FROM outlets o ORDER BY name",
+      take, static_cast<int>(HandOverState::waiting), static_cast<int>(HandOverState::parked));
+  if (read.has_error()) return read.error();
+  return found;
+}
+
 Result<std::vector<std::pair<std::string, HandOver>>> Reads::hand_overs_of(Position position) {
   Result<Loan> loan = borrow();
   if (loan.has_error()) return loan.error();

@@ -36,6 +36,7 @@ class Reads {
   Result<std::vector<HandOver>> hand_overs(const std::string& outlet, HandOverState state,
                                            Position after, std::size_t limit);
   Result<std::uint64_t> count_hand_overs(const std::string& outlet, HandOverState state);
+  Result<std::vector<Owed>> owed();
   Result<std::vector<std::pair<std::string, HandOver>>> hand_overs_of(Position position);
 
  private:

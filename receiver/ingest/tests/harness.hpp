@@ -88,6 +88,9 @@ class GatedLedger : public ledger::Ledger {
   void book_own(BoxId box, Envelope envelope, Callback<ledger::Record> done) override {
     real_.book_own(std::move(box), std::move(envelope), std::move(done));
   }
+  void set_outlets(std::vector<std::string> names, Callback<void> done) override {
+    real_.set_outlets(std::move(names), std::move(done));
+  }
   void set_hand_over(const std::string& outlet, ledger::HandOver hand_over,
                      Callback<void> done) override {
     real_.set_hand_over(outlet, std::move(hand_over), std::move(done));
@@ -135,6 +138,7 @@ class GatedLedger : public ledger::Ledger {
                                          ledger::HandOverState state) const override {
     return real_.count_hand_overs(outlet, state);
   }
+  Result<std::vector<ledger::Owed>> owed() const override { return real_.owed(); }
   Result<std::vector<std::pair<std::string, ledger::HandOver>>> hand_overs_of(
       ledger::Position position) const override {
     return real_.hand_overs_of(position);

@@ -4,58 +4,12 @@
 #include <atomic>
 #include <thread>
 
-#include "receiver/ledger/tests/harness.hpp"
+#include "receiver/ledger/tests/conformance.hpp"
 
 namespace alarmwire::ledger::testing {
 namespace {
 
-using Verdict = StoreResult::Verdict;
 using std::string_literals::operator""s;
-
-struct Adapter {
-  const char* name;
-  Result<std::unique_ptr<Ledger>> (*open)(const Config& config, Observer& observer);
-};
-
-class Conformance : public ::testing::TestWithParam<Adapter> {
- protected:
-  Conformance() {
-    config.directory = folder.path();
-    config.outlets = {"ebues"};
-    reopen();
-  }
-  void reopen() {
-    ledger.reset();
-    Result<std::unique_ptr<Ledger>> opened = GetParam().open(config, memory);
-    ASSERT_TRUE(opened.has_value()) << opened.error().diagnostics;
-    ledger = std::move(*opened);
-  }
-  Verdict verdict(const Incoming& incoming) {
-    const Result<StoreResult> result = store(*ledger, incoming);
-    EXPECT_TRUE(result.has_value()) << result.error().diagnostics;
-    return result.has_value() ? result->verdict : Verdict::gap;
-  }
-  Incoming staged_alarm(std::uint64_t seq, std::size_t bytes) {
-    return alarm("site-a", epoch, Lane::alarm, seq, pattern_body(bytes));
-  }
-  // Stages all of the body and leaves the incoming without it.
-  void stage_all(Incoming& incoming, std::size_t from = 0) {
-    for (std::size_t at = from; at < incoming.body.size(); at += chunk_bytes_max) {
-      const std::string chunk = incoming.body.substr(at, chunk_bytes_max);
-      const Result<std::uint64_t> done = stage(*ledger, incoming, at, chunk);
-      ASSERT_TRUE(done.has_value()) << done.error().diagnostics;
-      ASSERT_EQ(*done, at + chunk.size());
-    }
-    incoming.staged = true;
-    incoming.body.clear();
-  }
-
-  Folder folder;
-  Memory memory;
-  Config config;
-  std::unique_ptr<Ledger> ledger;
-  const EpochId epoch{77};
-};
 
 TEST_P(Conformance, stores_in_order_and_reads_back_every_field) {
   Incoming incoming = alarm("site-a", epoch, Lane::alarm, 1, "a\r\nbody\0with nul"s);
@@ -308,57 +262,6 @@ TEST_P(Conformance, books_its_own_records_per_box) {
   EXPECT_TRUE(book("site-a").has_value());
 }
 
-TEST_P(Conformance, owes_every_record_to_every_outlet_and_remembers_what_became_of_it) {
-  const Result<StoreResult> one = store(*ledger, alarm("site-a", epoch, Lane::alarm, 1));
-  const Result<StoreResult> two = store(*ledger, alarm("site-b", epoch, Lane::routine, 1));
-  Result<std::vector<HandOver>> waiting = ledger->hand_overs("ebues", HandOverState::waiting, 0, 9);
-  ASSERT_EQ(waiting->size(), 2u);
-  EXPECT_EQ(waiting->front().position, one->position);
-  EXPECT_EQ(waiting->back().box, "site-b");
-  EXPECT_EQ(waiting->back().lane, Lane::routine);
-  EXPECT_FALSE(hand_over(*ledger, "ebues", one->position, HandOverState::taken).has_error());
-  waiting = ledger->hand_overs("ebues", HandOverState::waiting, 0, 9);
-  ASSERT_EQ(waiting->size(), 1u);
-  EXPECT_EQ(waiting->front().position, two->position);
-  const Result<std::vector<HandOver>> taken =
-      ledger->hand_overs("ebues", HandOverState::taken, 0, 9);
-  ASSERT_EQ(taken->size(), 1u);
-  EXPECT_EQ(taken->front().text, "250");
-  EXPECT_EQ(taken->front().tries, 1u);
-  EXPECT_TRUE(hand_over(*ledger, "ebues", 999, HandOverState::taken).error().is(Errc::not_found));
-  EXPECT_TRUE(hand_over(*ledger, "ftp", 1, HandOverState::taken).error().is(Errc::not_found));
-}
-
-TEST_P(Conformance, a_new_outlet_owes_nothing_for_old_records) {
-  ASSERT_EQ(verdict(alarm("site-a", epoch, Lane::alarm, 1)), Verdict::stored);
-  config.outlets = {"ebues", "webhook"};
-  reopen();
-  EXPECT_EQ(*ledger->count_hand_overs("webhook", HandOverState::waiting), 0u);
-  ASSERT_EQ(verdict(alarm("site-a", epoch, Lane::alarm, 2)), Verdict::stored);
-  EXPECT_EQ(*ledger->count_hand_overs("webhook", HandOverState::waiting), 1u);
-  EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 2u);
-}
-
-TEST_P(Conformance, a_replay_is_skipped_only_where_its_id_had_been_taken) {
-  const Incoming before = alarm("site-a", epoch, Lane::alarm, 1);
-  const Result<StoreResult> first = store(*ledger, before);
-  ASSERT_FALSE(hand_over(*ledger, "ebues", first->position, HandOverState::taken).has_error());
-  Incoming again = alarm("site-a", EpochId{99}, Lane::alarm, 1, "other bytes, same id");
-  again.header.id = before.header.id;
-  again.replayed = true;
-  const Result<StoreResult> skipped = store(*ledger, again);
-  EXPECT_EQ(skipped->verdict, Verdict::stored);
-  EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::skipped), 1u);
-  EXPECT_TRUE(ledger->at(skipped->position)->handed_over_before);
-  Incoming unknown = alarm("site-a", epoch, Lane::alarm, 2);
-  unknown.replayed = true;  // nobody here knows of a hand-over: at least once
-  const Result<StoreResult> owed = store(*ledger, unknown);
-  EXPECT_EQ(ledger->hand_overs("ebues", HandOverState::waiting, 0, 9)->front().position,
-            owed->position);
-  EXPECT_TRUE(ledger->at(owed->position)->replayed);
-  EXPECT_FALSE(ledger->at(owed->position)->handed_over_before);
-}
-
 TEST_P(Conformance, marks_stages_of_the_box_that_owns_the_alarm) {
   const Incoming incoming = alarm("site-a", epoch, Lane::alarm, 1);
   ASSERT_EQ(verdict(incoming), Verdict::stored);
@@ -433,47 +336,6 @@ TEST_P(Conformance, positions_follow_commit_order_and_the_observer_sees_them_in_
   const std::vector<Record> seen = memory.stored();
   ASSERT_EQ(seen.size(), order.size());
   for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i].position, order[i]);
-}
-
-TEST_P(Conformance, retention_lets_go_by_age_but_not_what_is_owed_or_parked) {
-  constexpr std::int64_t day_us = 24ll * 3600 * 1'000'000;
-  std::vector<Position> at;
-  std::vector<Incoming> sent;
-  for (std::uint64_t seq = 1; seq <= 5; ++seq) {
-    sent.push_back(staged_alarm(seq, seq == 4 ? 200'000 : 100));
-    at.push_back(store(*ledger, sent.back())->position);
-  }
-  hand_over(*ledger, "ebues", at[0], HandOverState::taken);
-  hand_over(*ledger, "ebues", at[1], HandOverState::parked);
-  hand_over(*ledger, "ebues", at[3], HandOverState::refused);
-  EXPECT_EQ(*retain(*ledger, {365, 0}, wall_now_us() + 364 * day_us), 0u);
-  EXPECT_EQ(*retain(*ledger, {365, 0}, wall_now_us() + 366 * day_us), 2u);
-  EXPECT_EQ(*retain(*ledger, {0, 0}, wall_now_us() + 9999 * day_us), 0u);
-  EXPECT_FALSE(ledger->at(at[0]).has_value());
-  EXPECT_TRUE(ledger->at(at[1]).has_value());
-  EXPECT_TRUE(ledger->at(at[2]).has_value());
-  EXPECT_FALSE(ledger->at(at[3]).has_value());
-  EXPECT_EQ(ledger->snapshot().records, 3u);
-  // What was let go is still settled: the same identity, and the same alarm under another one.
-  EXPECT_EQ(verdict(sent[0]), Verdict::duplicate);
-  Incoming salvaged = sent[0];
-  salvaged.header.key = RecordKey{EpochId{99}, Lane::alarm, 1};
-  EXPECT_EQ(verdict(salvaged), Verdict::known);
-  EXPECT_EQ(verdict(staged_alarm(6, 10)), Verdict::stored);
-  EXPECT_GT(ledger->list({})->front().position, at[4]);  // positions are never given twice
-}
-
-TEST_P(Conformance, retention_by_size_takes_the_oldest) {
-  for (std::uint64_t seq = 1; seq <= 200; ++seq) {
-    const Position position = store(*ledger, staged_alarm(seq, 50'000))->position;
-    hand_over(*ledger, "ebues", position, HandOverState::taken);
-  }
-  const Result<std::uint64_t> deleted = retain(*ledger, {0, 5'000'000}, wall_now_us());
-  ASSERT_TRUE(deleted.has_value());
-  EXPECT_GT(*deleted, 90u);
-  EXPECT_LT(*deleted, 170u);
-  EXPECT_EQ(ledger->list({})->front().header.key.seq, 200u);
-  EXPECT_EQ(ledger->read_after(0, 1)->front().header.key.seq, *deleted + 1);
 }
 
 TEST_P(Conformance, what_is_malformed_is_refused_alone) {

@@ -99,6 +99,10 @@ void FakeLedger::book_own(BoxId box, Envelope envelope, Callback<ledger::Record>
   done(add(box, Lane::fault, envelope, {}));
 }
 
+void FakeLedger::set_outlets(std::vector<std::string>, Callback<void> done) {
+  done(unsupported);
+}
+
 void FakeLedger::set_hand_over(const std::string&, ledger::HandOver hand_over,
                                Callback<void> done) {
   if (!may_write()) return done(Failure(Errc::busy, "busy"));
@@ -188,6 +192,10 @@ Result<std::vector<ledger::HandOver>> FakeLedger::hand_overs(const std::string&,
 Result<std::uint64_t> FakeLedger::count_hand_overs(const std::string&,
                                                    ledger::HandOverState state) const {
   return count(state);
+}
+
+Result<std::vector<ledger::Owed>> FakeLedger::owed() const {
+  return unsupported;
 }
 
 Result<std::vector<std::pair<std::string, ledger::HandOver>>> FakeLedger::hand_overs_of(

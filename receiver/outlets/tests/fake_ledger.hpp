@@ -30,6 +30,7 @@ class FakeLedger : public ledger::Ledger {
              Callback<std::uint64_t> done) override;
   void tombstone(ledger::Tombstone, Callback<std::uint64_t> done) override;
   void book_own(BoxId box, Envelope envelope, Callback<ledger::Record> done) override;
+  void set_outlets(std::vector<std::string>, Callback<void> done) override;
   void set_hand_over(const std::string& outlet, ledger::HandOver hand_over,
                      Callback<void> done) override;
   void mark_stage(BoxId box, AlarmId id, ledger::StageMark mark, Callback<void> done) override;
@@ -50,6 +51,7 @@ class FakeLedger : public ledger::Ledger {
                                                    std::size_t limit) const override;
   Result<std::uint64_t> count_hand_overs(const std::string& outlet,
                                          ledger::HandOverState state) const override;
+  Result<std::vector<ledger::Owed>> owed() const override;
   Result<std::vector<std::pair<std::string, ledger::HandOver>>> hand_overs_of(
       ledger::Position) const override;
   ledger::Snapshot snapshot() const override;
