@@ -92,6 +92,10 @@ void add_daemon_commands(CLI::App& app, Wish& wish) {
            [&](const Context& context) { return retry_outlet(context, wish.name, wish.box); });
   retry->add_option("NAME", wish.name, "The outlet's name")->required();
   retry->add_option("--box", wish.box, "Only of this box");
+  verb(outlet, wish, "drop", "Give up what an outlet no longer configured has left behind",
+       [&](const Context& context) { return drop_outlet(context, wish.name); })
+      ->add_option("NAME", wish.name, "The outlet's former name")
+      ->required();
 }
 
 void add_local_commands(CLI::App& app, Wish& wish) {

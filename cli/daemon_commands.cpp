@@ -83,6 +83,18 @@ int test_outlet(const Context& context, const std::string& name) {
   return daemon::exit_ok;
 }
 
+int drop_outlet(const Context& context, const std::string& name) {
+  const auto result = ask(context, {{"command", "outlet-drop"}, {"name", name}});
+  if (result.has_error()) return context.fail(result.error());
+  if (context.json) {
+    context.print_json("outlet-drop/1", *result);
+  } else {
+    context.out << JsonView(*result).whole("dropped")
+                << " given up at this outlet; the alarms stay in the ledger\n";
+  }
+  return daemon::exit_ok;
+}
+
 int retry_outlet(const Context& context, const std::string& name, const std::string& box) {
   boost::json::object request{{"command", "outlet-retry"}, {"name", name}};
   if (!box.empty()) request["box"] = box;

@@ -15,6 +15,7 @@ int list_boxes(const Context& context);
 int list_devices(const Context& context);
 int list_outlets(const Context& context);
 int test_outlet(const Context& context, const std::string& name);
+int drop_outlet(const Context& context, const std::string& name);
 int retry_outlet(const Context& context, const std::string& name, const std::string& box);
 
 }  // namespace alarmwire::cli

@@ -156,14 +156,15 @@ void render_outlets(std::ostream& out, const JsonView& outlets, WallTimeUs now_u
   Table table({"OUTLET", "KIND", "TARGET", "STATE", ">WAITING", "OLDEST", ">TAKEN", ">REFUSED",
                ">PARKED", "LAST TAKEN", "LAST ERROR"});
   for (const JsonView& outlet : outlets.items())
-    table.row(
-        {or_dash(outlet.text("name")), or_dash(outlet.text("kind")), or_dash(outlet.text("target")),
-         or_dash(outlet.text("state")), std::to_string(outlet.whole("waiting")),
-         outlet.whole("waiting") == 0 ? "-"
-                                      : age_in_words(outlet.whole("oldest_waiting_us"), now_us),
-         std::to_string(outlet.whole("taken")), std::to_string(outlet.whole("refused")),
-         std::to_string(outlet.whole("parked")),
-         age_in_words(outlet.whole("last_taken_us"), now_us), outlet.text("last_error")});
+    table.row({or_dash(outlet.text("name")), or_dash(outlet.text("kind")),
+               or_dash(outlet.text("target")), or_dash(outlet.text("state")),
+               std::to_string(outlet.whole("waiting")),
+               outlet.whole("oldest_waiting_us") == 0
+                   ? "-"
+                   : age_in_words(outlet.whole("oldest_waiting_us"), now_us),
+               std::to_string(outlet.whole("taken")), std::to_string(outlet.whole("refused")),
+               std::to_string(outlet.whole("parked")),
+               age_in_words(outlet.whole("last_taken_us"), now_us), outlet.text("last_error")});
   table.print(out, "  ", colour);
 }
 

@@ -178,6 +178,14 @@ TEST_F(AppTest, OutletsAreTestedAndRetried) {
   EXPECT_EQ(out_.str(), "3 waiting again\n");
 }
 
+TEST_F(AppTest, WhatAMissingOutletLeftBehindIsGivenUp) {
+  answer("outlet-drop", R"({"dropped":3})");
+  EXPECT_EQ(run_with_socket({"outlet", "drop"}), 2);
+  EXPECT_EQ(run_with_socket({"outlet", "drop", "old"}), 0);
+  EXPECT_EQ(asked_, R"({"command":"outlet-drop","name":"old"})");
+  EXPECT_EQ(out_.str(), "3 given up at this outlet; the alarms stay in the ledger\n");
+}
+
 TEST_F(AppTest, AKeyIsMadeOnceAndNeverShown) {
   const std::string key = file("tunnel.key");
   ASSERT_EQ(run_bare({"key", "generate", "--out", key}), 0);

@@ -59,7 +59,9 @@ const char* const centre_status = R"({
   "outlets": [{"name": "ebues", "kind": "smtp", "target": "10.0.0.5:25", "state": "stopped",
                "waiting": 1, "taken": 7, "refused": 0, "parked": 0,
                "last_error": "connection refused", "oldest_waiting_us": 1795493695000000,
-               "last_taken_us": 0}],
+               "last_taken_us": 0},
+              {"name": "old", "state": "missing", "waiting": 2, "parked": 1,
+               "last_error": "name it again"}],
   "boxes": [{"id": "site-a", "name": "Site A", "verdict": "green", "connected": true,
              "since_us": 1795493640000000, "session": 5, "rtt_ms": 50, "clock_offset_us": 1300,
              "last_beat_us": 1795493698000000, "last_stored_us": 1795493697000000,
@@ -86,6 +88,8 @@ const char* const centre_page =
     "LAST ERROR\n"
     "  ebues   smtp  10.0.0.5:25  stopped        1  5 s ago      7        0       0  never       "
     "connection refused\n"
+    "  old     -     -            missing        2  -            0        0       1  never       "
+    "name it again\n"
     "Boxes\n"
     "  BOX     VERDICT  LINK  SINCE     ROUND TRIP    CLOCK  LAST BEAT  HANDSHAKE  WAITING  STORED"
     "  LAST STORED  SOFTWARE  NAME\n"

@@ -53,10 +53,6 @@ boost::json::object hand_overs_to_json(const HandOvers& hand_overs) {
 
 }  // namespace
 
-AlarmCommands::AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger,
-                             std::vector<std::string> outlets)
-    : context_(context), ledger_(ledger), outlets_(std::move(outlets)) {}
-
 AlarmCommands::~AlarmCommands() {
   stop();
 }
@@ -139,14 +135,17 @@ AlarmCommands::Records AlarmCommands::newest(const boost::json::object& request,
   return ledger_.list(filter);
 }
 
-// Parked ones first: they go no further without a person. Each kind from its oldest on.
+// Parked ones first: they go no further without a person. Each kind from its oldest on. Also what
+// an outlet that is no longer configured has left behind.
 AlarmCommands::Records AlarmCommands::waiting(const BoxId& box, std::size_t limit) const {
+  const Result<std::vector<ledger::Owed>> owed = ledger_.owed();
+  if (owed.has_error()) return owed.error();
   std::vector<ledger::Record> records;
   std::set<ledger::Position> seen;
   for (const auto state : {ledger::HandOverState::parked, ledger::HandOverState::waiting}) {
     std::set<ledger::Position> found;
-    for (const std::string& outlet : outlets_) {
-      const auto of_outlet = positions(outlet, state, box, limit);
+    for (const ledger::Owed& at : *owed) {
+      const auto of_outlet = positions(at.outlet, state, box, limit);
       if (of_outlet.has_error()) return of_outlet.error();
       found.insert(of_outlet->begin(), of_outlet->end());
     }

@@ -28,8 +28,8 @@ inline constexpr std::size_t waiting_rows_read_max = 200'000;
 
 class AlarmCommands {
  public:
-  AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger,
-                std::vector<std::string> outlets);
+  AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger)
+      : context_(context), ledger_(ledger) {}
   ~AlarmCommands();
 
   void install(control::Server& server);
@@ -56,7 +56,6 @@ class AlarmCommands {
 
   boost::asio::io_context& context_;
   ledger::Ledger& ledger_;
-  const std::vector<std::string> outlets_;
   boost::asio::thread_pool readers_{1};
   std::vector<std::shared_ptr<control::Responder>> watchers_;  // of `tail`
   std::size_t behind_ = 0;  // stored records whose items are being made

@@ -139,9 +139,13 @@ json::array describe_boxes(const CentreFigures& figures) {
   return list;
 }
 
-json::array describe_outlets(const std::vector<outlets::OutletStatus>& outlets) {
+std::string advice(const std::string& missing_outlet) {
+  return "name it in [[outlet]] again, or give them up: alarmwire outlet drop " + missing_outlet;
+}
+
+json::array describe_outlets(const CentreFigures& figures) {
   json::array list;
-  for (const outlets::OutletStatus& outlet : outlets)
+  for (const outlets::OutletStatus& outlet : figures.outlets)
     list.push_back({{"name", outlet.name},
                     {"kind", outlet.kind},
                     {"target", outlet.target},
@@ -154,6 +158,13 @@ json::array describe_outlets(const std::vector<outlets::OutletStatus>& outlets) 
                     {"parked", outlet.parked},
                     {"last_taken_us", outlet.last_taken_us},
                     {"oldest_waiting_us", outlet.oldest_waiting_us}});
+  for (const ledger::Owed& owed : figures.owed)
+    if (!owed.configured)
+      list.push_back({{"name", owed.outlet},
+                      {"state", "missing"},
+                      {"last_error", advice(owed.outlet)},
+                      {"waiting", owed.waiting},
+                      {"parked", owed.parked}});
   return list;
 }
 
@@ -167,7 +178,7 @@ json::object describe(const CentreFigures& figures) {
       {"verdict_reason", scrub_utf8(verdict.reason)},
       {"listening", figures.listening},
       {"ledger", describe_ledger(figures.ledger)},
-      {"outlets", describe_outlets(figures.outlets)},
+      {"outlets", describe_outlets(figures)},
       {"boxes", describe_boxes(figures)},
       {"faults", describe_faults(figures.faults)},
   };

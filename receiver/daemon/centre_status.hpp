@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/fault_book.hpp"
@@ -27,6 +28,7 @@ struct CentreFigures {
   std::optional<boost::json::object> tunnel;  // alarmwire-tunnel's answer; empty: it is silent
   ledger::Snapshot ledger;
   std::vector<outlets::OutletStatus> outlets;
+  std::vector<ledger::Owed> owed;  // of it only what no configured outlet will hand over is shown
   std::vector<BoxFigures> boxes;
   std::vector<FaultBook::Open> faults;
   bool listening = false;
@@ -36,6 +38,8 @@ struct CentreFigures {
 
 boost::json::object describe(const CentreFigures& figures);
 boost::json::array describe_boxes(const CentreFigures& figures);
-boost::json::array describe_outlets(const std::vector<outlets::OutletStatus>& outlets);
+boost::json::array describe_outlets(const CentreFigures& figures);
+// What people can do about an outlet that is no longer configured.
+std::string advice(const std::string& missing_outlet);
 
 }  // namespace alarmwire::receiver

@@ -28,4 +28,13 @@ inline constexpr log::Event RECEIVER_START_FAILED{"RECEIVER_START_FAILED", log::
 inline constexpr log::Event RECEIVER_RETENTION{"RECEIVER_RETENTION", log::Level::info,
                                                "old records were deleted as the rule says"};
 
+inline constexpr log::Event RECEIVER_OUTLETS_SWAPPED{"RECEIVER_OUTLETS_SWAPPED", log::Level::info,
+                                                     "the outlets run as configured now"};
+inline constexpr log::Event RECEIVER_OUTLETS_UNNAMED{
+    "RECEIVER_OUTLETS_UNNAMED", log::Level::error,
+    "the ledger did not take the new list of outlets; trying again"};
+inline constexpr log::Event RECEIVER_HAND_OVERS_DROPPED{
+    "RECEIVER_HAND_OVERS_DROPPED", log::Level::warning,
+    "what waited at an outlet no longer configured was given up on demand"};
+
 }  // namespace alarmwire::receiver

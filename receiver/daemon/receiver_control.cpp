@@ -1,9 +1,12 @@
-// The centre's answers on its control socket: status, boxes, outlets, outlet-test, outlet-retry.
+// The centre's answers on its control socket: status, boxes, outlets, outlet-test, outlet-retry,
+// outlet-drop.
 #include <boost/asio/post.hpp>
 #include <utility>
 
 #include "common/control_request.hpp"
+#include "receiver/daemon/messages.hpp"
 #include "receiver/daemon/receiver_daemon.hpp"
+#include "receiver/outlets/retry.hpp"
 
 namespace alarmwire::receiver {
 
@@ -12,7 +15,7 @@ Status ReceiverDaemon::open_control() {
       control::Server::open(context_, config_.control_socket, config_.control_group);
   if (opened.has_error()) return opened.error();
   control_ = std::move(*opened);
-  alarms_ = std::make_unique<AlarmCommands>(context_, *ledger_, config_.ledger.outlets);
+  alarms_ = std::make_unique<AlarmCommands>(context_, *ledger_);
   alarms_->install(*control_);
   handle_status();
   handle_outlets();
@@ -20,13 +23,12 @@ Status ReceiverDaemon::open_control() {
 }
 
 // For what may wait for the ledger or the far side of an outlet.
-void ReceiverDaemon::answer_later(
-    std::string_view command,
-    std::function<void(const boost::json::object&, const Reply&)> answer) {
-  control_->handle(command, [this, answer = std::move(answer)](const boost::json::object& request,
-                                                               const Reply& reply) {
+void ReceiverDaemon::answer_later(std::string_view command, boost::asio::thread_pool& on,
+                                  AnswerLater answer) {
+  control_->handle(command, [this, &on, answer = std::move(answer)](
+                                const boost::json::object& request, const Reply& reply) {
     if (stopping_) return reply->error("the centre stops");
-    boost::asio::post(chores_, [answer, request, reply] { answer(request, reply); });
+    boost::asio::post(on, [answer, request, reply] { answer(request, reply); });
   });
 }
 
@@ -37,7 +39,7 @@ void ReceiverDaemon::handle_status() {
       if (stopping_) return reply->error("the centre stops");
       boost::asio::post(chores_,
                         [this, show, reply, figures = figures_without_outlets()]() mutable {
-                          figures.outlets = outlet_figures();
+                          add_outlet_figures(figures);
                           reply->result(show(figures));
                         });
     };
@@ -51,35 +53,65 @@ void ReceiverDaemon::handle_status() {
 }
 
 void ReceiverDaemon::handle_outlets() {
-  answer_later("outlets", [this](const boost::json::object&, const Reply& reply) {
-    reply->result({{"outlets", describe_outlets(outlet_figures())}});
+  answer_later("outlets", chores_, [this](const boost::json::object&, const Reply& reply) {
+    CentreFigures figures;
+    add_outlet_figures(figures);
+    reply->result({{"outlets", describe_outlets(figures)}});
   });
-  answer_later("outlet-test", [this](const boost::json::object& request, const Reply& reply) {
-    outlets::Outlet* const outlet = outlet_named(control::text_of(request, "name"));
-    if (outlet == nullptr) return reply->error("there is no such outlet");
-    const Result<std::string> answer = outlet->test();
-    if (answer.has_error()) return reply->error(answer.error().diagnostics);
-    reply->result({{"reply", *answer}});
-  });
-  answer_later("outlet-retry", [this](const boost::json::object& request, const Reply& reply) {
-    outlets::Outlet* const outlet = outlet_named(control::text_of(request, "name"));
-    if (outlet == nullptr) return reply->error("there is no such outlet");
-    const Result<std::uint64_t> retried = outlet->retry(control::text_of(request, "box"));
-    if (retried.has_error()) return reply->error(retried.error().diagnostics);
-    reply->result({{"retried", *retried}});
-  });
+  answer_later("outlet-test", chores_,
+               [this](const boost::json::object& request, const Reply& reply) {
+                 const std::string name = control::text_of(request, "name");
+                 const auto outlet = outlets_->named(name);
+                 if (outlet == nullptr) return reply->error(why_no_outlet(name));
+                 const Result<std::string> answer = outlet->test();
+                 if (answer.has_error()) return reply->error(answer.error().diagnostics);
+                 reply->result({{"reply", *answer}});
+               });
+  answer_later(
+      "outlet-retry", swaps_, [this](const boost::json::object& request, const Reply& reply) {
+        const std::string name = control::text_of(request, "name");
+        const auto outlet = outlets_->named(name);
+        if (outlet == nullptr) return reply->error(why_no_outlet(name));
+        const Result<std::uint64_t> retried = outlet->retry(control::text_of(request, "box"));
+        if (retried.has_error()) return reply->error(retried.error().diagnostics);
+        reply->result({{"retried", *retried}});
+      });
+  answer_later(
+      "outlet-drop", swaps_, [this](const boost::json::object& request, const Reply& reply) {
+        const Result<std::uint64_t> dropped = drop_stranded(control::text_of(request, "name"));
+        if (dropped.has_error()) return reply->error(dropped.error().diagnostics);
+        reply->result({{"dropped", *dropped}});
+      });
 }
 
-outlets::Outlet* ReceiverDaemon::outlet_named(const std::string& name) const {
-  for (const auto& outlet : outlets_)
-    if (outlet->status().name == name) return outlet.get();
-  return nullptr;
+std::string ReceiverDaemon::why_no_outlet(const std::string& name) const {
+  if (const auto owed = ledger_->owed(); owed.has_value())
+    for (const ledger::Owed& at : *owed)
+      if (at.outlet == name) return "outlet '" + name + "' is missing: " + advice(name);
+  return "there is no outlet '" + name + "'";
 }
 
-std::vector<outlets::OutletStatus> ReceiverDaemon::outlet_figures() const {
-  std::vector<outlets::OutletStatus> all;
-  for (const auto& outlet : outlets_) all.push_back(outlet->status());
-  return all;
+// Runs where outlets are swapped: nobody can be handing over meanwhile.
+Result<std::uint64_t> ReceiverDaemon::drop_stranded(const std::string& name) {
+  if (outlets_->named(name) != nullptr)
+    return Failure(Errc::denied, "outlet '" + name +
+                                     "' is configured and hands over what waits: only what an "
+                                     "outlet left behind can be dropped");
+  const auto on_unparked = [this, &name](const BoxId& box, const AlarmId& id) {
+    faults_->report(box, std::string(fault::outlet_parked), outlets::fault_subject(name, id),
+                    "dropped", true);
+  };
+  Result<std::uint64_t> dropped =
+      outlets::drop_hand_overs(*ledger_, name, "dropped by `alarmwire outlet drop`", on_unparked);
+  if (dropped.has_value())
+    log::write(RECEIVER_HAND_OVERS_DROPPED, {{"outlet", name}, {"records", *dropped}});
+  judge_missing();
+  return dropped;
+}
+
+void ReceiverDaemon::add_outlet_figures(CentreFigures& figures) const {
+  figures.outlets = outlets_->figures();
+  if (auto owed = ledger_->owed(); owed.has_value()) figures.owed = std::move(*owed);
 }
 
 CentreFigures ReceiverDaemon::figures_without_outlets() const {

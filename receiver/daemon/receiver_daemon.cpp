@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cstdlib>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -34,8 +35,8 @@ ReceiverDaemon::ReceiverDaemon(std::string config_path, Config config)
 // Nobody may read or write the ledger when it goes, and it reports to outlets, alarms and ingest
 // until it is gone.
 ReceiverDaemon::~ReceiverDaemon() {
-  for (const auto& outlet : outlets_) outlet->stop();
-  chores_.join();
+  if (outlets_) outlets_->stop();
+  for (boost::asio::thread_pool* pool : {&chores_, &swaps_, &stoppers_}) pool->join();
   if (ingest_) ingest_->stop();
   if (alarms_) alarms_->stop();
   ledger_.reset();
@@ -102,12 +103,12 @@ Status ReceiverDaemon::open_ingest() {
 
 Status ReceiverDaemon::open_outlets() {
   sites_ = std::make_shared<const sites::Sites>(config_.sites);
-  for (const outlets::SmtpConfig& config : config_.outlets)
-    outlets_.push_back(outlets::make_smtp_outlet(
-        config, *ledger_, [this] { return current_sites(); }, *this));
+  outlets_ = std::make_unique<OutletSet>(
+      *ledger_, [this] { return current_sites(); }, *this);
   judge_anew();
+  judge_missing();
   tell_of_crash();
-  for (const auto& outlet : outlets_) outlet->start();
+  outlets_->start(config_.outlets);
   return {};
 }
 
@@ -127,7 +128,7 @@ void ReceiverDaemon::watch_boxes(const Config& config) {
 // --- what the rooms say ---
 
 void ReceiverDaemon::on_stored(const ledger::Record& record) {
-  for (const auto& outlet : outlets_) outlet->poke();
+  outlets_->poke();
   alarms_->on_stored(record);
 }
 
@@ -169,17 +170,41 @@ void ReceiverDaemon::tell_of_crash() {
 // be no news.
 void ReceiverDaemon::judge_anew() {
   for (const FaultBook::Open& open : faults_->open_faults()) {
-    const bool is_watched_on = open.code == fault::tunnel_silent ||
-                               open.code == fault::tunnel_daemon ||
-                               open.code == fault::outlet_parked;
+    const bool is_watched_on =
+        open.code == fault::tunnel_silent || open.code == fault::tunnel_daemon ||
+        open.code == fault::outlet_parked || open.code == fault::outlet_missing;
     if (!is_watched_on)
       faults_->report(open.box, open.code, open.subject, "the centre was restarted: judged anew",
                       true);
   }
+}
+
+// Asked on the thread that swaps outlets: what it answers is never older than what was told before.
+void ReceiverDaemon::judge_missing() {
+  boost::asio::post(swaps_, [this] {
+    boost::asio::post(context_, [this, owed = ledger_->owed()] { tell_missing(owed); });
+  });
+}
+
+// The fault outlet-missing, about no outlet at all ("") or one that went with alarms still waiting.
+void ReceiverDaemon::tell_missing(const Result<std::vector<ledger::Owed>>& owed) {
+  if (owed.has_error()) {  // the outlets complain of the ledger
+    swap_again_at_ = steady_now() + swap_again_after;
+    return;
+  }
+  std::map<std::string, std::string> missing;
   if (config_.outlets.empty())
-    faults_->report(
-        std::string(centre_box_id), std::string(fault::outlet_missing), "",
-        "no [[outlet]] is configured: alarms are stored and shown, but handed to nobody", false);
+    missing[""] = "no [[outlet]] is configured: alarms are stored and shown, but handed to nobody";
+  for (const ledger::Owed& at : *owed)
+    if (!at.configured)
+      missing[at.outlet] = std::to_string(at.waiting) + " alarms wait and " +
+                           std::to_string(at.parked) + " are parked there: " + advice(at.outlet);
+  const std::string centre(centre_box_id), code(fault::outlet_missing);
+  for (const FaultBook::Open& open : faults_->open_faults())
+    if (open.code == code && missing.count(open.subject) == 0)
+      faults_->report(centre, code, open.subject, "nothing waits for a missing outlet any more",
+                      true);
+  for (const auto& [outlet, reason] : missing) faults_->report(centre, code, outlet, reason, false);
 }
 
 void ReceiverDaemon::on_box_up(const ingest::BoxStatus& status) {
@@ -209,6 +234,7 @@ void ReceiverDaemon::tick() {
                                        : "no listener on the tunnel: boxes cannot connect",
                     listening_on_ != 0);
   if (steady_now() >= retention_due_) apply_retention();
+  if (swap_again_at_ && steady_now() >= *swap_again_at_) swap_outlets();
   tick_timer_.expires_after(std::chrono::seconds(1));
   tick_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopping_) tick();
@@ -268,7 +294,6 @@ void ReceiverDaemon::warn_of_fixed(const Config& fresh) const {
       {"receiver.control_group", fresh.control_group != config_.control_group},
       {"receiver.silent_after", fresh.silent_after != config_.silent_after},
       {"ledger.directory", fresh.ledger.directory != config_.ledger.directory},
-      {"outlet", fresh.outlets != config_.outlets},
       {"tunnel.link_port", fresh.tunnel.link_port != config_.tunnel.link_port},
       {"tunnel.prefix", fresh.tunnel.prefix != config_.tunnel.prefix},
       {"tunnel.control_socket", fresh.tunnel.control_socket != config_.tunnel.control_socket},
@@ -304,8 +329,25 @@ void ReceiverDaemon::reload() {
   config_.retention = fresh->retention;
   config_.tunnel.peers = std::move(fresh->tunnel.peers);
   watch_boxes(config_);
+  const bool other_outlets = fresh->outlets != config_.outlets;
+  config_.outlets = std::move(fresh->outlets);
+  if (other_outlets) swap_outlets();
   log::write(RECEIVER_RELOADED, {{"path", config_path_}});
   daemon::notify_ready("takes alarms");
+}
+
+void ReceiverDaemon::swap_outlets() {
+  swap_again_at_.reset();
+  boost::asio::post(swaps_, [this, wanted = config_.outlets] {
+    const Status named = outlets_->swap(wanted);
+    if (named.has_error())
+      log::write(RECEIVER_OUTLETS_UNNAMED, {{"reason", named.error().diagnostics}});
+    boost::asio::post(context_, [this, failed = named.has_error()] {
+      if (failed && !swap_again_at_) swap_again_at_ = steady_now() + swap_again_after;
+      log::write(RECEIVER_OUTLETS_SWAPPED, {{"outlets", config_.outlets.size()}});
+    });
+  });
+  judge_missing();
 }
 
 void ReceiverDaemon::stop() {
@@ -315,12 +357,11 @@ void ReceiverDaemon::stop() {
   daemon::notify_stopping();
   tick_timer_.cancel();
   // Side by side: the boxes are told to come back, the outlets finish the mails in hand.
-  still_stopping_ = outlets_.size() + 1;
-  for (const auto& outlet : outlets_)
-    boost::asio::post(chores_, [this, &outlet = *outlet] {
-      outlet.stop();
-      boost::asio::post(context_, [this] { one_has_stopped(); });
-    });
+  still_stopping_ = 2;
+  boost::asio::post(stoppers_, [this] {
+    outlets_->stop();
+    boost::asio::post(context_, [this] { one_has_stopped(); });
+  });
   ingest_->drain(come_back_after, "the centre stops", [this] { one_has_stopped(); });
 }
 

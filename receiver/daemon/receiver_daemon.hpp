@@ -16,8 +16,8 @@
 #include "receiver/daemon/alarm_commands.hpp"
 #include "receiver/daemon/centre_status.hpp"
 #include "receiver/daemon/config.hpp"
+#include "receiver/daemon/outlet_set.hpp"
 #include "receiver/fleet/box_watch.hpp"
-#include "receiver/outlets/smtp_outlet.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
 namespace alarmwire::receiver {
@@ -31,6 +31,7 @@ class ReceiverDaemon final : public ledger::Observer,
   static constexpr std::chrono::milliseconds come_back_after{
       1000};  // told to the boxes when stopping
   static constexpr std::chrono::hours retention_every{1};
+  static constexpr std::chrono::seconds swap_again_after{5};  // the ledger took no new names
 
   ReceiverDaemon(std::string config_path, Config config);
   ~ReceiverDaemon() override;
@@ -66,6 +67,9 @@ class ReceiverDaemon final : public ledger::Observer,
   void apply_retention();
   void tell_of_crash();
   void judge_anew();
+  void judge_missing();
+  void tell_missing(const Result<std::vector<ledger::Owed>>& owed);
+  void swap_outlets();
   void reload();
   void warn_of_fixed(const Config& fresh) const;
   void stop();
@@ -73,27 +77,29 @@ class ReceiverDaemon final : public ledger::Observer,
   void finish();
   std::shared_ptr<const sites::Sites> current_sites() const;
   CentreFigures figures_without_outlets() const;
-  std::vector<outlets::OutletStatus> outlet_figures() const;
+  void add_outlet_figures(CentreFigures& figures) const;
   using Reply = std::shared_ptr<control::Responder>;
-  void answer_later(std::string_view command,
-                    std::function<void(const boost::json::object&, const Reply&)> answer);
+  using AnswerLater = std::function<void(const boost::json::object&, const Reply&)>;
+  void answer_later(std::string_view command, boost::asio::thread_pool& on, AnswerLater answer);
   void handle_status();
   void handle_outlets();
-  outlets::Outlet* outlet_named(const std::string& name) const;
+  std::string why_no_outlet(const std::string& name) const;
+  Result<std::uint64_t> drop_stranded(const std::string& name);
 
   const std::string config_path_;
   Config config_;
   const SteadyTime started_;
   boost::asio::io_context context_{1};
   boost::asio::steady_timer tick_timer_{context_};
-  boost::asio::thread_pool chores_{
-      4};  // what may block: outlets that stop, tests, retries, figures
+  boost::asio::thread_pool chores_{4};    // what may block: tests, figures
+  boost::asio::thread_pool swaps_{1};     // what changes outlets or hand-overs: one at a time
+  boost::asio::thread_pool stoppers_{1};  // nothing else may keep a stop waiting
   mutable std::mutex sites_mutex_;
   std::shared_ptr<const sites::Sites>
       sites_;  // behind sites_mutex_: outlets ask from their threads
   std::unique_ptr<FaultDesk> faults_;
   std::unique_ptr<ledger::Ledger> ledger_;
-  std::vector<std::unique_ptr<outlets::Outlet>> outlets_;
+  std::unique_ptr<OutletSet> outlets_;
   std::unique_ptr<ingest::Ingest> ingest_;
   fleet::BoxWatch boxes_;
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
@@ -105,7 +111,8 @@ class ReceiverDaemon final : public ledger::Observer,
   SteadyTime retention_due_;
   unsigned listening_on_ = 0;  // index of the interface; 0: not listening
   bool listen_failed_ = false;
-  std::size_t still_stopping_ = 0;  // outlets, and the streams of the boxes
+  std::optional<SteadyTime> swap_again_at_;
+  std::size_t still_stopping_ = 0;  // the outlets, and the streams of the boxes
   bool stopping_ = false;
 };
 

@@ -146,11 +146,12 @@ constexpr Row rows[] = {
      {"Ausgang fehlt",
       "Es ist kein Ausgang zum Zielsystem (EBÜS) eingerichtet, oder einer wurde entfernt oder "
       "umbenannt, für den noch Alarme warten. Sie werden nicht zugestellt. [[outlet]] in "
-      "receiver.toml prüfen, den alten Namen wieder eintragen."},
+      "receiver.toml prüfen, den alten Namen wieder eintragen; oder aufgeben mit 'alarmwire outlet "
+      "drop'."},
      {"Outlet missing",
       "No outlet to the receiving system (EBÜS) is configured, or one was removed or renamed for "
       "which alarms still wait. They are not delivered. Check [[outlet]] in receiver.toml, put the "
-      "old name back."}},
+      "old name back; or give them up with 'alarmwire outlet drop'."}},
     {"daemon-crashed",
      {"Dienst nach Fehler neu gestartet",
       "Der Dienst hat sich nach einem Fehler des Datenträgers beendet und wurde neu gestartet. "

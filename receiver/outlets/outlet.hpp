@@ -40,6 +40,11 @@ struct OutletStatus {
   WallTimeUs oldest_waiting_us = 0;
 };
 
+// What faults about one alarm at an outlet are about.
+inline std::string fault_subject(const std::string& outlet, const AlarmId& id) {
+  return outlet + ": " + id.to_string();
+}
+
 // What an outlet tells the daemon. Called from the outlet's threads; must not block.
 class OutletObserver {
  public:

@@ -66,6 +66,8 @@ void read_way(config::Table& table, SmtpConfig& config, const OutletDefaults& de
                                         milliseconds(600'000));
   config.warm_every =
       table.duration("warm_every", config.warm_every, milliseconds(0), milliseconds(600'000));
+  config.stalled_after = table.duration("stalled_after", config.stalled_after, milliseconds(1'000),
+                                        milliseconds(86'400'000));
   config.connections = static_cast<std::size_t>(
       table.integer("connections", static_cast<std::int64_t>(config.connections), 1,
                     static_cast<std::int64_t>(connections_max)));

@@ -30,6 +30,7 @@ struct SmtpConfig {
   std::chrono::milliseconds total_timeout{30'000};  // of one mail; large ones get more
   std::chrono::milliseconds warm_every{30'000};     // NOOP on an idle connection; 0: never
   std::size_t connections = 4;
+  std::chrono::milliseconds stalled_after{60'000};  // the far side unreachable: then it is a fault
   sites::Language language = sites::Language::de;
   SubjectMarks marks;  // which marks go into the subject; default: none
   std::chrono::milliseconds late_after{60'000};

@@ -24,7 +24,8 @@ inline constexpr std::size_t read_page_rows = 512;
 // Asked before every mail, so that a re-read address book counts at once. Any thread; never null.
 using SitesSource = std::function<std::shared_ptr<const sites::Sites>()>;
 
-// `ledger` and `observer` must outlive the outlet. `limits.connections` is taken from the config.
+// `ledger` and `observer` must outlive the outlet. `limits.connections` and
+// `limits.stalled_after` are taken from the config.
 // retry() waits for the ledger: not from a ledger's callback.
 std::unique_ptr<Outlet> make_smtp_outlet(const SmtpConfig& config, ledger::Ledger& ledger,
                                          SitesSource sites, OutletObserver& observer,

@@ -46,7 +46,7 @@ class SmtpOutlet final : public Outlet {
         sites_(std::move(sites)),
         observer_(observer),
         ledger_unreadable_after_(limits.ledger_unreadable_after),
-        order_(with_connections(limits, config.connections)),
+        order_(as_configured(limits, config)),
         notes_(std::make_shared<NoteKeeper>(ledger, config.name)) {}
 
   ~SmtpOutlet() override { stop(); }
@@ -59,8 +59,9 @@ class SmtpOutlet final : public Outlet {
   Result<std::uint64_t> retry(const std::string& box) override;
 
  private:
-  static OrderLimits with_connections(OrderLimits limits, std::size_t connections) {
-    limits.connections = connections;
+  static OrderLimits as_configured(OrderLimits limits, const SmtpConfig& config) {
+    limits.connections = config.connections;
+    limits.stalled_after = config.stalled_after;
     return limits;
   }
   using Lock = std::unique_lock<std::mutex>;
@@ -88,7 +89,7 @@ class SmtpOutlet final : public Outlet {
   std::optional<Report> report_for(const Job& job, const Prepared& prepared,
                                    const Decision& decision) const;
   std::string fault_subject(const AlarmId& id) const {
-    return config_.name + ": " + id.to_string();
+    return outlets::fault_subject(config_.name, id);
   }
 
   const SmtpConfig config_;

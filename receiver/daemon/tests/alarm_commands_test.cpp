@@ -22,7 +22,7 @@ class AlarmCommandsTest : public ::testing::Test {
     config.directory = folder_.path();
     config.outlets = {"ebues", "webhook"};
     ledger_ = ledger::open_sqlite_ledger(config, memory_).value();
-    commands_ = std::make_unique<AlarmCommands>(context_, *ledger_, config.outlets);
+    commands_ = std::make_unique<AlarmCommands>(context_, *ledger_);
     commands_->install(socket_);
   }
 
@@ -100,7 +100,7 @@ TEST_F(AlarmCommandsTest, an_alarm_without_outlets_is_just_stored) {
   ledger::Config config;
   config.directory = folder_.path();
   ledger_ = ledger::open_sqlite_ledger(config, memory_).value();
-  commands_ = std::make_unique<AlarmCommands>(context_, *ledger_, config.outlets);
+  commands_ = std::make_unique<AlarmCommands>(context_, *ledger_);
   commands_->install(socket_);
   const json::value shown = show(store("site-a"));
   EXPECT_EQ(shown.at("state"), "stored");
@@ -129,6 +129,19 @@ TEST_F(AlarmCommandsTest, lists_what_waits_parked_first_each_from_the_oldest_on)
   EXPECT_EQ(listed({{"waiting", true}, {"limit", 2}}), "5 2");
   EXPECT_EQ(listed({{"waiting", true}, {"box", "site-a"}}), "5 3");
   EXPECT_EQ(listed({{"waiting", true}, {"box", "site-c"}}), "");
+}
+
+TEST_F(AlarmCommandsTest, what_an_outlet_no_longer_configured_left_still_waits) {
+  for (int i = 0; i < 2; ++i) store("site-a");
+  const Status named = ledger::testing::await<void>(
+      [&](auto done) { ledger_->set_outlets({"webhook"}, std::move(done)); });
+  ASSERT_FALSE(named.has_error());
+  const ledger::Record after = store("site-a");
+  for (const ledger::Position position : {1, 2, 3})
+    hand_over(ledger_->at(position).value(), "webhook", HandOverState::taken);
+  hand_over(ledger_->at(2).value(), "ebues", HandOverState::parked);
+  EXPECT_EQ(listed({{"waiting", true}}), "2 1");
+  EXPECT_EQ(show(after).at("state"), "handed over");
 }
 
 TEST_F(AlarmCommandsTest, finds_one_boxs_alarm_behind_more_than_a_page_of_anothers) {

@@ -63,9 +63,23 @@ TEST_F(CentreStatusTest, red_when_an_outlet_cannot_be_reached) {
   figures_.outlets[1].stopped = true;
   EXPECT_EQ(verdict(), "red");
   EXPECT_EQ(reason(), "outlet ebues cannot be reached");
-  const boost::json::array outlets = describe_outlets(figures_.outlets);
+  const boost::json::array outlets = describe_outlets(figures_);
   EXPECT_EQ(outlets.at(0).at("state"), "up");
   EXPECT_EQ(outlets.at(1).at("state"), "stopped");
+}
+
+TEST_F(CentreStatusTest, an_outlet_that_is_missing_stands_beside_the_others_with_what_to_do) {
+  figures_.outlets.resize(1);
+  figures_.outlets[0].name = "ebues";
+  figures_.owed = {{"ebues", true, 7, 0}, {"old", false, 2, 1}};
+  const boost::json::array outlets = describe_outlets(figures_);
+  ASSERT_EQ(outlets.size(), 2u);
+  EXPECT_EQ(outlets.at(1).at("name"), "old");
+  EXPECT_EQ(outlets.at(1).at("state"), "missing");
+  EXPECT_EQ(outlets.at(1).at("waiting"), 2);
+  EXPECT_EQ(outlets.at(1).at("parked"), 1);
+  EXPECT_EQ(text(outlets.at(1).as_object(), "last_error"), advice("old"));
+  EXPECT_NE(advice("old").find("alarmwire outlet drop old"), std::string::npos);
 }
 
 TEST_F(CentreStatusTest, amber_when_a_fault_is_open_and_says_of_which_box) {

@@ -46,6 +46,7 @@ connect_timeout = "2s"
 total_timeout = "60s"
 warm_every = "0s"
 connections = 2
+stalled_after = "90s"
 language = "en"
 marks = ["late", "repeat"]
 late_after = "5m"
@@ -59,6 +60,7 @@ test_address = "test@ebues.internal"
   EXPECT_EQ(outlets[0].target(), "[fd00::5]:465");
   EXPECT_EQ(outlets[0].password, "secret");
   EXPECT_EQ(outlets[0].connections, 2u);
+  EXPECT_EQ(outlets[0].stalled_after, std::chrono::seconds(90));
   EXPECT_TRUE(outlets[0].marks.late && outlets[0].marks.repeat && !outlets[0].marks.test);
   EXPECT_FALSE(outlets[0].verify);
   EXPECT_EQ(outlets[0].test_address, "test@ebues.internal");

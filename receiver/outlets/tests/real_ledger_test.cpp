@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <future>
 
+#include "receiver/outlets/retry.hpp"
 #include "receiver/outlets/smtp_outlet.hpp"
 #include "receiver/outlets/tests/scripted_server.hpp"
 
@@ -141,6 +142,28 @@ TEST_F(RealLedger, RefusedBecomesWaitingByRetry) {
   close();
   open();
   EXPECT_EQ(count(HandOverState::taken), 1u);
+  close();
+}
+
+TEST_F(RealLedger, WhatIsDroppedIsSkippedAndNothingElse) {
+  open();
+  std::vector<AlarmId> ids;
+  for (std::uint64_t seq = 1; seq <= 300; ++seq) ids.push_back(store(seq));  // more than a page
+  const auto set = [&](ledger::Position position, HandOverState state) {
+    ledger_->set_hand_over("ebues", {position, "site-a", Lane::alarm, state, 1, 1, "250"}, nullptr);
+  };
+  set(1, HandOverState::taken);
+  set(2, HandOverState::parked);
+  set(3, HandOverState::refused);
+  store(301);  // commits come in order: all are noted now
+  std::vector<AlarmId> unparked;
+  const auto on_unparked = [&](const BoxId&, const AlarmId& id) { unparked.push_back(id); };
+  EXPECT_EQ(drop_hand_overs(*ledger_, "ebues", "not wanted", on_unparked).value(), 299u);
+  EXPECT_EQ(count(HandOverState::skipped), 299u);
+  EXPECT_EQ(count(HandOverState::taken), 1u);
+  EXPECT_EQ(count(HandOverState::refused), 1u);
+  EXPECT_EQ(ledger_->hand_overs("ebues", HandOverState::skipped, 0, 1)->front().text, "not wanted");
+  EXPECT_EQ(unparked, std::vector<AlarmId>{ids[1]});
   close();
 }
 
