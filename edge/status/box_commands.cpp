@@ -105,7 +105,7 @@ void BoxCommands::alarms(const json::object& request, const Reply& reply) {
 void BoxCommands::alarm(const json::object& request, const Reply& reply) {
   const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return reply->error(id.error().diagnostics);
-  spool_.find(*id, [this, reply, notes = uplink_.stages_of(*id),
+  spool_.find(*id, [&spool = spool_, reply, notes = uplink_.stages_of(*id),
                     offset_us = clock_offset_us()](const Result<spool::ListedRecord>& record) {
     if (record.has_error()) return reply->error(record.error().diagnostics);
     json::object object = describe(*record);
@@ -113,14 +113,14 @@ void BoxCommands::alarm(const json::object& request, const Reply& reply) {
     object["hash"] = to_hex(view(record->header.hash));
     object["clock_offset_us"] = offset_us;
     object["stages"] = stages(record->header, notes);
-    spool_.fetch_body(record->header.key, 0, mail_head_bytes_max,
-                      [reply, object = std::move(object)](const Result<std::string>& head) mutable {
-                        // A mail whose bytes are damaged is still shown.
-                        if (head.has_value())
-                          if (std::string subject = subject_of(*head); !subject.empty())
-                            object["subject"] = std::move(subject);
-                        reply->result(std::move(object));
-                      });
+    spool.fetch_body(record->header.key, 0, mail_head_bytes_max,
+                     [reply, object = std::move(object)](const Result<std::string>& head) mutable {
+                       // A mail whose bytes are damaged is still shown.
+                       if (head.has_value())
+                         if (std::string subject = subject_of(*head); !subject.empty())
+                           object["subject"] = std::move(subject);
+                       reply->result(std::move(object));
+                     });
   });
 }
 
@@ -146,13 +146,13 @@ void BoxCommands::body(const json::object& request, const Reply& reply) {
   const Result<AlarmId> id = control::alarm_id_of(request);
   if (id.has_error()) return reply->error(id.error().diagnostics);
   const std::uint64_t offset = control::number_of(request, "offset", 0);
-  spool_.find(*id, [this, reply, offset](const Result<spool::ListedRecord>& record) {
+  spool_.find(*id, [&spool = spool_, reply, offset](const Result<spool::ListedRecord>& record) {
     if (record.has_error()) return reply->error(record.error().diagnostics);
-    spool_.fetch_body(record->header.key, offset, body_piece_bytes_max,
-                      [reply, size = record->header.size](const Result<std::string>& piece) {
-                        if (piece.has_error()) return reply->error(piece.error().diagnostics);
-                        reply->result({{"data_base64", to_base64(*piece)}, {"size", size}});
-                      });
+    spool.fetch_body(record->header.key, offset, body_piece_bytes_max,
+                     [reply, size = record->header.size](const Result<std::string>& piece) {
+                       if (piece.has_error()) return reply->error(piece.error().diagnostics);
+                       reply->result({{"data_base64", to_base64(*piece)}, {"size", size}});
+                     });
   });
 }
 
