@@ -3,48 +3,27 @@
 
 import time
 
-from harness.case import EndToEnd, main
-from harness.mails import Load, plain_mail, send
-from harness.world import World, wait_for
+from harness.case import main
+from harness.days import BadDays
+from harness.mails import Load
+
+KEPT_WAITING_MAX_S = 1.5  # a device, while the link is known to be down
 
 
-class TunnelDays(EndToEnd):
-    @classmethod
-    def setUpClass(cls):
-        cls.world = World().__enter__()
-        cls.addClassCleanup(cls.world.__exit__, None, None, None)
-        cls.box, cls.centre = cls.world.box, cls.world.centre
-
-    def setUp(self):
-        self.name = self._testMethodName.removeprefix("test_")
-        self.box.wait_for_link(60)
-
-    def arrival_after_mending(self, within_s):
-        """Sends one mail during the trouble is over; seconds until it is at EBÜS."""
-        began = time.monotonic()
-        reply = send(self.box, plain_mail(f"{self.name}-end"))
-        self.assertTrue(reply.accepted, reply)
-        missing = self.centre.mailbox.wait_for([f"{self.name}-end"], within_s)
-        self.assert_none_missing(missing)
-        return time.monotonic() - began
-
+class TunnelDays(BadDays):
     def spool_during(self, trouble, mend, trouble_s, within_s):
         trouble()
         try:
             end = time.monotonic() + trouble_s
-            first = send(self.box, plain_mail(f"{self.name}-first"))
-            second = send(self.box, plain_mail(f"{self.name}-second"))
-            self.assertEqual((first.code, second.code), (250, 250))
+            first, second = self.accept("first"), self.accept("second")
             self.assertEqual((first.stage, second.stage), ("spooled", "spooled"))
-            self.assertLess(second.seconds, 1.5, "a device was kept waiting while the link is down")
+            self.assertLess(second.seconds, KEPT_WAITING_MAX_S)
             time.sleep(max(0, end - time.monotonic()))
         finally:
             mend()
-        began = time.monotonic()
-        missing = self.centre.mailbox.wait_for(
-            [f"{self.name}-first", f"{self.name}-second"], within_s)
-        self.assert_none_missing(missing)
-        self.say(f"{self.name}: at EBÜS {time.monotonic() - began:.2f} s after the way was back")
+        back_s = self.arrive([first, second], within_s)
+        self.say(f"{self.name}: the first mail was answered after {first.seconds:.2f} s, the next "
+                 f"after {second.seconds:.2f} s; both at EBÜS {back_s:.2f} s after the way was back")
 
     def test_black_hole_of_30_s(self):
         self.spool_during(self.world.black_hole, self.world.end_black_hole, 30, 15)
@@ -52,38 +31,9 @@ class TunnelDays(EndToEnd):
     def test_cable_out_for_5_s(self):
         self.spool_during(self.box.cut_cable, self.box.mend_cable, 5, 15)
 
-    def test_centre_restarted(self):
-        self.centre.receiver.kill()
-        self.centre.tunnel.kill()
-        self.centre.tunnel.start()
-        self.centre.receiver.start()
-        self.say(f"{self.name}: at EBÜS after {self.arrival_after_mending(15):.2f} s")
-
-    def test_box_restarted(self):
-        self.box.edge.kill()
-        self.box.tunnel.kill()
-        self.box.tunnel.start()
-        self.box.edge.start()
-        self.box.wait_for_door()
-        self.say(f"{self.name}: at EBÜS after {self.arrival_after_mending(15):.2f} s")
-
     def test_address_of_the_box_changed(self):
         self.box.change_address()
-        self.say(f"{self.name}: at EBÜS after {self.arrival_after_mending(20):.2f} s")
-
-    def test_wireguard_go_killed_on_the_box(self):
-        self.kill_wireguard_go(self.box.tunnel)
-
-    def test_wireguard_go_killed_at_the_centre(self):
-        self.kill_wireguard_go(self.centre.tunnel)
-
-    def kill_wireguard_go(self, tunnel):
-        children = tunnel.children()
-        if not children:
-            self.skipTest("kernel backend: there is no wireguard-go to kill")
-        self.world.kill_child(tunnel, children[0])
-        self.say(f"{self.name}: at EBÜS after {self.arrival_after_mending(20):.2f} s")
-        wait_for("another wireguard-go", tunnel.children)
+        self.send_after_the_trouble(20)
 
     def test_silence_is_noticed_by_the_centre_within_20_s(self):
         began = time.monotonic()
@@ -112,8 +62,7 @@ class TunnelDays(EndToEnd):
             time.sleep(0.7)
             self.world.end_black_hole()
         load.join()
-        missing = self.centre.mailbox.wait_for([r.test_id for r in load.replies], 60)
-        self.assert_none_missing(missing)
+        self.arrive(load.replies, 60)
         self.assertEqual(len(load.replies), 450)
 
 
