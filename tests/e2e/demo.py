@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from harness.case import clear_up_when_ended
+from harness.case import PATIENCE_S, clear_up_when_ended
 from harness.ledger import lost_or_doubled
 from harness.mails import Load, Reply, picture_mail, plain_mail, send
 from harness.picture import jpeg
@@ -238,7 +238,7 @@ def play(stay):
         ended_well = not story.failed
         if stay:
             keep(world, story)
-    except Exception as error:  # shown with the daemons' last words, and it counts as failed
+    except (Exception, KeyboardInterrupt) as error:  # shown, and it counts as failed
         story.check(False, f"{type(error).__name__}: {error}")
     finally:
         if not ended_well:
@@ -256,7 +256,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave it running (build/demo.env)")
     parser.add_argument("--down", action="store_true", help="end a kept demo, remove all it made")
     options = parser.parse_args()
-    clear_up_when_ended()
+    clear_up_when_ended(PATIENCE_S)
     if options.down or (options.keep and RUN_FILE.exists()):
         take_down()
     if options.down:

@@ -25,7 +25,8 @@ def clear_up_when_ended(within_s=0):
     """SIGTERM, and the end of `within_s`, go through the cleanups, so that nothing is left behind."""
 
     def give_up(number, frame):
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        for each in (signal.SIGALRM, signal.SIGTERM):  # the cleanups are to run to their end
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt(f"ended by signal {number}")
 
     for number in (signal.SIGALRM, signal.SIGTERM):

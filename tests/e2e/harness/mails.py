@@ -127,7 +127,8 @@ class Load:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._device, args=(first_device + n, mails_per_device))
+            threading.Thread(target=self._device, args=(first_device + n, mails_per_device),
+                             daemon=True)  # a test that gave up does not wait for its load
             for n in range(devices)
         ]
 
