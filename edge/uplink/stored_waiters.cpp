@@ -14,13 +14,20 @@ void StoredWaiters::on_link(bool up) {
   for (auto& [key, waiter] : released) waiter.done(false);
 }
 
-std::optional<bool> StoredWaiters::wait(const RecordKey& key, SteadyTime deadline, Done done) {
+std::optional<bool> StoredWaiters::wait(const RecordKey& key, SteadyTime now, SteadyTime deadline,
+                                        Done done) {
   const auto run = stored_.find({key.epoch, key.lane});
   if (run != stored_.end() && run->second.first <= key.seq && key.seq <= run->second.last)
     return true;
   if (!up_ || gave_up_ || waiters_.size() >= waiters_max) return false;
+  if (waiters_.empty()) heard(now);
   waiters_.emplace(key, Waiter{deadline, std::move(done)});
   return std::nullopt;
+}
+
+void StoredWaiters::heard(SteadyTime now) {
+  quiet_since_ = now;
+  has_asked_ = false;
 }
 
 void StoredWaiters::settle(EpochId epoch, Lane lane, std::uint64_t up_to,
@@ -43,23 +50,27 @@ void StoredWaiters::settle(EpochId epoch, Lane lane, std::uint64_t up_to,
   for (auto& [done, is_stored] : answers) done(is_stored);
 }
 
-void StoredWaiters::on_timer(SteadyTime now) {
+bool StoredWaiters::on_timer(SteadyTime now) {
+  const bool is_silent = now >= quiet_since_ + silence_max;
   std::vector<Done> late;
   for (auto it = waiters_.begin(); it != waiters_.end();) {
-    if (it->second.deadline > now) {
+    if (it->second.deadline > now && !is_silent) {
       ++it;
       continue;
     }
     late.push_back(std::move(it->second.done));
     it = waiters_.erase(it);
   }
-  if (late.empty()) return;
-  gave_up_ = true;
+  if (!late.empty()) gave_up_ = true;
   for (const Done& done : late) done(false);
+  const bool asks = !waiters_.empty() && !has_asked_ && now >= quiet_since_ + ask_after;
+  has_asked_ = has_asked_ || asks;
+  return asks;
 }
 
 SteadyTime StoredWaiters::next_deadline() const {
-  SteadyTime first = SteadyTime::max();
+  if (waiters_.empty()) return SteadyTime::max();
+  SteadyTime first = quiet_since_ + (has_asked_ ? silence_max : ask_after);
   for (const auto& [key, waiter] : waiters_) first = std::min(first, waiter.deadline);
   return first;
 }

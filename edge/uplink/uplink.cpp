@@ -137,6 +137,7 @@ void Uplink::release_waiters() {
 void Uplink::on_frame(std::uint64_t attempt, link::v1::CentreFrame frame) {
   post(attempt, [this, attempt, frame = std::move(frame)]() mutable {
     client_->consumed(attempt);
+    waiters_.heard(steady_now());
     if (!session_) return;
     session_->on_frame(std::move(frame), now());
     pump();
@@ -353,9 +354,9 @@ bool Uplink::is_up() const {
 
 void Uplink::wait_stored(const RecordKey& key, std::chrono::milliseconds ack_wait,
                          std::function<void(bool)> done) {
-  const SteadyTime deadline = steady_now() + ack_wait;
-  const std::optional<bool> at_once = waiters_.wait(key, deadline, done);
-  if (!at_once) return arm_waiters(deadline);
+  const SteadyTime moment = steady_now();
+  const std::optional<bool> at_once = waiters_.wait(key, moment, moment + ack_wait, done);
+  if (!at_once) return arm_waiters(moment + std::min(ack_wait, ask_after));
   boost::asio::post(context_, [done = std::move(done), stored = *at_once] { done(stored); });
 }
 
@@ -367,7 +368,10 @@ void Uplink::arm_waiters(SteadyTime deadline) {
   waiters_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (error || !*alive) return;
     waiters_armed_ = SteadyTime::max();
-    waiters_.on_timer(steady_now());
+    if (waiters_.on_timer(steady_now()) && session_) {
+      session_->ask(now());
+      pump();
+    }
     arm_waiters(waiters_.next_deadline());
   });
 }

@@ -264,7 +264,7 @@ bool BoxLane::waits_for_older_epoch() const {
 std::size_t BoxLane::next_data_bytes(const Slot& slot) const {
   const std::size_t room = slot.opened ? chunk_data_bytes_max
                                        : chunk_data_bytes_max - slot.record.header.envelope.size();
-  return std::min(room, slot.record.head.size());
+  return std::min({room, slot.record.head.size(), frame_data_bytes_max_});
 }
 
 std::size_t BoxLane::frame_bytes(Now now, bool may_open) const {
@@ -279,7 +279,7 @@ std::size_t BoxLane::frame_bytes(Now now, bool may_open) const {
   if (slot.opened) {
     // Half-full chunks only at the end: the rest is on its way from the disk.
     const bool is_rest = slot.offset + data == slot.record.header.size;
-    if (data == 0 || (data < chunk_data_bytes_max && !is_rest)) return 0;
+    if (data == 0 || (data < frame_data_bytes_max_ && !is_rest)) return 0;
     return credit_bytes_ >= data ? data : 0;
   }
   if (!may_open || credit_records_ == 0 || waits_for_older_epoch()) return 0;

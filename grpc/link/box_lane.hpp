@@ -44,6 +44,8 @@ class BoxLane {
   std::size_t frame_bytes(Now now, bool may_open) const;
   void take_frame(v1::BoxFrame& frame, Actions& actions);
 
+  // Of the frames to come; frames that are cut small leave a slow line to other lanes sooner.
+  void set_frame_data_bytes_max(std::size_t bytes) { frame_data_bytes_max_ = bytes; }
   void set_record_bytes_max(std::uint64_t bytes) { record_bytes_max_ = bytes; }
   SteadyTime deadline() const;  // a retry or the end of a backoff
   std::size_t in_flight() const { return in_flight_.size(); }
@@ -107,6 +109,7 @@ class BoxLane {
   std::uint64_t credit_records_ = 0;
   std::uint64_t credit_bytes_ = 0;
   std::uint64_t record_bytes_max_ = 0;
+  std::size_t frame_data_bytes_max_ = chunk_data_bytes_max;
   // After `again`:
   RecordKey again_key_;
   int again_tries_ = 0;

@@ -6,6 +6,7 @@
 #include "grpc/link/beats.hpp"
 #include "grpc/link/box_lane.hpp"
 #include "grpc/link/lane_picker.hpp"
+#include "grpc/link/write_ahead.hpp"
 
 namespace alarmwire::link {
 
@@ -60,6 +61,7 @@ struct BoxSession::State {
   void pump(Now now);
   void finish_drain(Now now);
   bool send_beat(Now now);
+  bool send_mark(Now now);
   std::size_t in_flight() const;
 
   enum class Phase { greeting, up, closed };
@@ -69,6 +71,7 @@ struct BoxSession::State {
   std::vector<BoxLane> lanes;
   LanePicker picker;
   Beats beats{Beats::Side::box};
+  WriteAhead ahead;
   Phase phase = Phase::greeting;
   bool may_write = true;
   Now hello_at;
@@ -171,6 +174,9 @@ void BoxSession::State::on_welcome(const v1::Welcome& welcome, Now now) {
   }
   beats.start(interval, now);
   const std::int64_t rtt_us = us_between(hello_at.steady, now.steady);
+  const auto& features = welcome.features();
+  if (std::find(features.begin(), features.end(), feature_marks) != features.end())
+    ahead.start(std::chrono::microseconds(rtt_us));
   if (welcome.echo_box_time_us() == hello_at.wall_us) {
     beats.sample(rtt_us, welcome.centre_time_us() + rtt_us / 2 - now.wall_us);
   }
@@ -215,6 +221,9 @@ void BoxSession::State::dispatch(const v1::CentreFrame& frame, Now now) {
       return on_receipt(frame.receipt());
     case Frame::kBeat:
       return beats.on_beat(frame.beat(), now);
+    case Frame::kMark:
+      if (ahead.on_mark(frame.mark().number(), now.steady)) return;
+      return close(CloseCode::protocol, "the centre sent back a mark that was never sent");
     case Frame::kGrant: {
       const auto which = lane_from_number(frame.grant().credit().lane());
       if (which) return lane(*which).add_credit(frame.grant().credit());
@@ -260,20 +269,33 @@ bool BoxSession::State::send_beat(Now now) {
   return true;
 }
 
+bool BoxSession::State::send_mark(Now now) {
+  if (!ahead.is_mark_due()) return false;
+  v1::BoxFrame frame;
+  frame.mutable_mark()->set_number(ahead.mark(now.steady));
+  write(std::move(frame));
+  return true;
+}
+
 void BoxSession::State::pump(Now now) {
   if (phase != Phase::up) return;
   for (BoxLane& one : lanes) one.fetch_ahead(now, actions);
   if (draining) finish_drain(now);
-  if (phase != Phase::up || !may_write || send_beat(now)) return;
+  if (phase != Phase::up || !may_write || send_beat(now) || send_mark(now)) return;
   std::array<std::size_t, lane_count> frame_bytes{};
-  for (std::size_t i = 0; i < lane_count; ++i) {
-    frame_bytes[i] = lanes[i].frame_bytes(now, !draining);
+  for (const Lane lane_id : all_lanes) {
+    const bool is_urgent = lane_id == Lane::live_alarm || lane_id == Lane::fault;
+    if (!ahead.may_write(is_urgent)) continue;
+    BoxLane& one = lane(lane_id);
+    one.set_frame_data_bytes_max(ahead.frame_data_bytes_max());
+    frame_bytes[static_cast<std::size_t>(lane_id)] = one.frame_bytes(now, !draining);
   }
   const auto chosen = picker.pick(frame_bytes);
   if (!chosen) return;
   v1::BoxFrame frame;
   std::vector<BoxAction> after;
   lanes[*chosen].take_frame(frame, after);
+  ahead.wrote(frame.ByteSizeLong());
   write(std::move(frame));
   std::move(after.begin(), after.end(), std::back_inserter(actions));
   for (BoxLane& one : lanes) one.fetch_ahead(now, actions);
@@ -341,6 +363,12 @@ void BoxSession::on_timer(Now now) {
     state_->close(CloseCode::silent, "nothing was heard from the centre for three beats");
     return;
   }
+  state_->pump(now);
+}
+
+void BoxSession::ask(Now now) {
+  if (is_closed()) return;
+  state_->ahead.ask();
   state_->pump(now);
 }
 

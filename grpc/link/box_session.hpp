@@ -147,6 +147,7 @@ class BoxSession {
   void on_write_ready(Now now);
   void on_timer(Now now);
 
+  void ask(Now now);                      // the centre answers at once, if it can be heard
   void report(const BoxReport& report);   // goes out with the next Beat
   void close(const std::string& reason);  // says Bye when it may write, closes
 

@@ -48,6 +48,7 @@ struct CentreSession::State {
   v1::Hello hello;
   std::deque<v1::CentreFrame> first;  // Welcome, Drain: before anything else
   std::deque<Receipt> receipts;
+  std::optional<std::uint64_t> mark;  // to be sent back
   std::vector<CentreAction> actions;
 };
 
@@ -115,6 +116,7 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
   said.set_major(protocol_major);
   said.set_minor(std::min(hello.minor(), protocol_minor));
   said.set_software(config.software);
+  said.add_features(feature_marks);
   said.set_session(known.session);
   said.set_ledger_id(known.ledger_id);
   for (const CentreState::Cursor& cursor : known.cursors) {
@@ -199,6 +201,9 @@ void CentreSession::State::dispatch(v1::BoxFrame& frame, Now now) {
       return;
     case Frame::kBeat:
       return on_beat(frame.beat(), now);
+    case Frame::kMark:
+      mark = frame.mark().number();
+      return;
     case Frame::kBye:
     case Frame::FRAME_NOT_SET:
       return;
@@ -214,6 +219,10 @@ bool CentreSession::State::next_frame(v1::CentreFrame& frame, Now now) {
   if (phase != Phase::up) return false;
   if (beats.is_due(now)) {
     *frame.mutable_beat() = beats.make(now);
+    return true;
+  }
+  if (mark) {
+    frame.mutable_mark()->set_number(*std::exchange(mark, std::nullopt));
     return true;
   }
   v1::Settled settled;

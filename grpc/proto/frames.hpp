@@ -19,6 +19,9 @@ inline constexpr std::uint32_t protocol_major = 1;
 inline constexpr std::uint32_t protocol_minor = 0;
 inline constexpr std::uint32_t protocol_minor_min = 0;  // the oldest still spoken
 
+// Welcome.features: the centre sends Marks back.
+inline constexpr const char* feature_marks = "marks";
+
 // A frame on the wire, envelope included. Everything in a Record but data and envelope takes less
 // than frame_overhead_bytes_max.
 inline constexpr std::size_t frame_bytes_max = 64 * 1024;

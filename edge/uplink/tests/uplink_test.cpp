@@ -200,6 +200,32 @@ TEST_F(UplinkTest, those_who_wait_are_released_when_the_link_breaks_or_stops) {
   EXPECT_EQ(on_box([this] { return uplink->status().state; }), LinkStatus::State::down);
 }
 
+TEST_F(UplinkTest, nobody_waits_for_a_centre_from_which_nothing_at_all_is_heard) {
+  start_and_wait();
+  EXPECT_TRUE(ask_stored(commit(Lane::live_alarm, 500), 60s).get());
+  std::promise<void> gate;
+  std::thread silent([&] { centre.ask([&] { gate.get_future().wait(); }); });
+  std::future<bool> stored = ask_stored(commit(Lane::live_alarm, 500), 60s);
+  const bool came = is_answered(stored, 20s);
+  const bool was_up = on_box([this] { return uplink->is_up(); });
+  gate.set_value();
+  silent.join();
+  ASSERT_TRUE(came);
+  EXPECT_FALSE(stored.get());
+  EXPECT_TRUE(was_up) << "the stream was given up for it";
+  EXPECT_TRUE(is_empty_soon());
+}
+
+TEST_F(UplinkTest, a_slow_ledger_is_no_silence) {
+  start_and_wait();
+  centre.keep_answers(true);
+  std::future<bool> stored = ask_stored(commit(Lane::live_alarm, 500), 60s);
+  EXPECT_FALSE(is_answered(stored, 2 * silence_max));
+  centre.keep_answers(false);
+  ASSERT_TRUE(is_answered(stored, 20s));
+  EXPECT_TRUE(stored.get());
+}
+
 TEST_F(UplinkTest, after_one_wait_ran_out_nobody_waits_until_the_next_settled) {
   start_and_wait();
   centre.keep_answers(true);
