@@ -73,7 +73,7 @@ Status EdgeDaemon::open_spool() {
   tell_of_crash();
   // A full spool of an earlier life may have room now; nobody else would say so.
   const spool::Snapshot now = spool_->snapshot();
-  if (now.used_bytes < now.quota_bytes / 10 * 9)
+  if (!now.is_full && now.used_bytes < now.quota_bytes / 10 * 9)
     faults_->report("", std::string(fault::spool_full), "", "the spool has room again", true);
   return {};
 }

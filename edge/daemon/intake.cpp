@@ -151,13 +151,8 @@ std::unique_ptr<smtp::IncomingMail> SpoolIntake::begin(const Envelope& envelope,
   return std::make_unique<Mail>(*this, envelope, mode);
 }
 
-// A first look only: settled rows may make room that this does not see, so "no" is said only when a
-// mail could not fit even in an empty spool, or the spool stands at its quota with nothing to
-// evict.
 bool SpoolIntake::has_room(std::uint64_t size) {
-  const spool::Snapshot now = spool_.snapshot();
-  if (size >= now.quota_bytes) return false;
-  return now.settled_records > 0 || now.used_bytes + size <= now.quota_bytes;
+  return spool_.has_room(size);
 }
 
 void SpoolIntake::lost(const Envelope& envelope, const std::string& reason) {

@@ -17,7 +17,7 @@ constexpr milliseconds full_probe_every{1000};  // while full: is there room aga
 const Failure closed_failure{Errc::closed, "the spool is closed"};
 
 bool is_damage(const Failure& failure) {
-  return sqlite::is_corrupt(failure);
+  return sqlite::is_corrupt(failure) || failure.is(Errc::corrupt) || failure.is(Errc::not_found);
 }
 
 }  // namespace
@@ -129,6 +129,14 @@ void Engine::reconfigure(std::uint64_t quota_bytes, std::chrono::seconds settled
     if (done.has_error()) check(done.error());
     has_more_ = true;
   });
+}
+
+bool Engine::has_room(std::uint64_t size) {
+  if (Quota::cost(size) <= snapshot().room_bytes) return true;
+  desk_.post([this](const Failure* failure) {
+    if (failure == nullptr) vault_->refused_early();
+  });
+  return false;
 }
 
 Snapshot Engine::snapshot() const {
@@ -246,7 +254,8 @@ void Engine::background(bool is_idle) {
   const SteadyTime now = steady_now();
   if (is_fatal_) return;
   has_more_ = true;
-  if (!is_idle && now - background_last_ < background_every) return;
+  const bool is_due = is_idle || now - background_last_ >= background_every;
+  if (!is_due && !vault_->is_wal_too_long()) return;
   background_last_ = now;
   if (vault_->is_full() && now - probe_last_ >= full_probe_every) {
     probe_last_ = now;

@@ -54,6 +54,7 @@ class Engine final : public Spool {
   void settle(EpochId epoch, Lane lane, std::uint64_t up_to) override;
   void park(const RecordKey& key, const std::string& reason) override;
   void reenter(const RecordKey& key, Callback<Spooled> done) override;
+  bool has_room(std::uint64_t size) override;
   Snapshot snapshot() const override;
   void reconfigure(std::uint64_t quota_bytes, std::chrono::seconds settled_ring) override;
 

@@ -21,6 +21,9 @@ inline constexpr log::Event SPOOL_FULL{"SPOOL_FULL", log::Level::error,
                                        "the spool is full and refuses mail"};
 inline constexpr log::Event SPOOL_FULL_OVER{"SPOOL_FULL_OVER", log::Level::info,
                                             "the spool has room again"};
+inline constexpr log::Event SPOOL_NO_BALLAST{
+    "SPOOL_NO_BALLAST", log::Level::warning,
+    "the disk has too little room to keep a reserve for the day it is full"};
 inline constexpr log::Event SPOOL_ROW_UNREADABLE{"SPOOL_ROW_UNREADABLE", log::Level::error,
                                                  "a stored record does not match its hash"};
 inline constexpr log::Event SPOOL_CHECKPOINT_POSTPONED{

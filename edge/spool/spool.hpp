@@ -114,7 +114,9 @@ struct Snapshot {
   WallTimeUs oldest_waiting_us = 0;  // accepted_us of the oldest waiting record; 0: none
   std::uint64_t used_bytes = 0;      // pages in use plus WAL
   std::uint64_t quota_bytes = 0;
-  std::uint64_t commits = 0;  // groups since start
+  std::uint64_t room_bytes = 0;  // what an alarm may take, settled rows gone
+  bool is_full = false;          // "spool-full" stands
+  std::uint64_t commits = 0;     // groups since start
   std::uint64_t committed_records = 0;
   std::uint64_t quarantined_files = 0;
 };
@@ -178,6 +180,10 @@ class Spool {
   // is parked.
   virtual void reenter(const RecordKey& key, Callback<Spooled> done) = 0;
 
+  // A first look for a mail of `size` raw bytes (0: not known), from the account as it stood a
+  // moment ago; never blocks. False is a refusal like commit()'s: commit() would say Errc::full,
+  // and "spool-full" is raised. True promises nothing.
+  virtual bool has_room(std::uint64_t size) = 0;
   virtual Snapshot snapshot() const = 0;  // never blocks on the disk
   // SIGHUP: quota and ring may change.
   virtual void reconfigure(std::uint64_t quota_bytes, std::chrono::seconds settled_ring) = 0;

@@ -139,9 +139,9 @@ Result<bool> Store::delete_chunks(std::uint64_t body, std::uint64_t chunks_max) 
   return true;
 }
 
+// Whatever rows there are: this always writes the first page.
 Status Store::touch() {
-  return statements_.run(
-      "UPDATE epoch SET opened_us = opened_us WHERE ordinal = (SELECT max(ordinal) FROM epoch)");
+  return statements_.run("PRAGMA application_id=0");
 }
 
 Result<std::string> Store::park_reason(RowId row) {
@@ -181,8 +181,8 @@ Result<std::vector<RowId>> Store::newest(std::size_t limit) {
   }
 }
 
-Result<std::uint64_t> Store::free_pages() {
-  const auto made = statements_.get("PRAGMA freelist_count");
+Result<std::uint64_t> Store::pages(const char* pragma) {
+  const auto made = statements_.get(pragma);
   if (made.has_error()) return made.error();
   Running statement(**made);
   const Result<bool> row = statement->step();
@@ -190,16 +190,12 @@ Result<std::uint64_t> Store::free_pages() {
   return static_cast<std::uint64_t>(statement->column_int(0));
 }
 
-Result<std::uint64_t> Store::used_bytes() {
-  const Result<std::uint64_t> free = free_pages();
+Result<Store::Space> Store::space() {
+  const Result<std::uint64_t> free = pages("PRAGMA freelist_count");
   if (free.has_error()) return free.error();
-  const auto made = statements_.get("PRAGMA page_count");
-  if (made.has_error()) return made.error();
-  Running statement(**made);
-  const Result<bool> row = statement->step();
-  if (row.has_error()) return row.error();
-  const auto pages = static_cast<std::uint64_t>(statement->column_int(0));
-  return (pages - *free) * page_bytes + wal_frames() * wal_frame_bytes;
+  const Result<std::uint64_t> all = pages("PRAGMA page_count");
+  if (all.has_error()) return all.error();
+  return Space{(*all - *free) * page_bytes + wal_frames() * wal_frame_bytes, *free * page_bytes};
 }
 
 // With one connection a passive checkpoint always comes to its end; the next commit starts the WAL

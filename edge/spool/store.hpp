@@ -91,8 +91,11 @@ class Store {
   // Newest first by alarm id.
   Result<std::vector<RowId>> newest(std::size_t limit);
 
-  Result<std::uint64_t> used_bytes();  // pages in use plus WAL
-  Result<std::uint64_t> free_pages();
+  struct Space {
+    std::uint64_t used_bytes = 0;  // pages in use plus WAL
+    std::uint64_t free_bytes = 0;  // pages of the file that are not in use
+  };
+  Result<Space> space();
   std::uint64_t wal_frames() const { return static_cast<std::uint64_t>(wal_frames_); }
   Status checkpoint();
   Status vacuum_slice();
@@ -107,6 +110,7 @@ class Store {
   Status enter_wal_mode(const std::string& path);
   Status empty_wal();
   Status run_checkpoint(const char* sql);
+  Result<std::uint64_t> pages(const char* pragma);  // a literal, as for Statements
   Status make_schema();
   Status load_epochs(LaneBook& book, Contents& contents);
   Status load_lanes(LaneBook& book);

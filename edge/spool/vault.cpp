@@ -39,6 +39,7 @@ Result<std::unique_ptr<Vault>> Vault::start(std::unique_ptr<Store> store, const 
   vault->book_.add_epoch(contents->ordinal_last + 1, epoch);
   vault->epoch_opened_us_ = now;
   done = vault->measure();
+  vault->begin_with_ballast();
   if (done.has_value()) done = vault->flush();
   if (done.has_error()) return done.error();
   return vault;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "edge/spool/ballast.hpp"
 #include "edge/spool/lanes.hpp"
 #include "edge/spool/quota.hpp"
 #include "edge/spool/recent.hpp"
@@ -24,6 +26,7 @@ namespace alarmwire::spool {
 
 inline constexpr std::size_t join_window_records_max = 16384;
 inline constexpr std::size_t recent_bytes_max = 1024 * 1024;
+inline constexpr unsigned faults_on_full_disk_max = 64;  // these may use up the ballast
 
 // A record ready for its group.
 struct FinalItem {
@@ -88,9 +91,11 @@ class Vault {
 
   // Housekeeping in small steps; true: there is more to do at once.
   Result<bool> tidy(WallTimeUs now, bool is_idle);
+  bool is_wal_too_long() const;    // tidy() before the next group
   Result<bool> vacuum_if_worth();  // true: more to do
   Status reconfigure(std::uint64_t quota_bytes, std::chrono::seconds settled_ring);
   bool is_full() const { return full_.is_full(); }
+  void refused_early();  // a mail was refused by a first look at Snapshot::room_bytes
   // "spool-full" began (false) or ended (true) since the last call.
   std::optional<bool> take_full_change();
   Status probe_disk();  // while full: is there room again?
@@ -113,7 +118,10 @@ class Vault {
   };
 
   Vault(std::unique_ptr<Store> store, const VaultConfig& config)
-      : config_(config), store_(std::move(store)), quota_(config.quota_bytes) {}
+      : config_(config),
+        store_(std::move(store)),
+        quota_(config.quota_bytes),
+        ballast_(config.directory) {}
 
   Result<ListedRecord> listed(RowId number);
   Result<std::vector<RowId>> newest_waiting(std::size_t limit);
@@ -136,6 +144,7 @@ class Vault {
   // vault_room.cpp
   Result<bool> make_room(Lane lane, std::uint64_t cost_bytes);
   bool admits(Lane lane, std::uint64_t cost_bytes) const;
+  std::uint64_t room_bytes(bool has_settled) const;
   Status measure();
   Status checkpoint();
   bool is_wal_long(bool is_idle) const;
@@ -144,10 +153,18 @@ class Vault {
   Result<bool> expire(WallTimeUs now);
   Result<bool> delete_doomed();
   Status remove_empty_epochs();
-  void refused(FullState::Cause cause);
-  Status wrote();
   Status refresh_oldest(LaneState& lane);
   void mark_settled(const LaneState& lane, WallTimeUs now);
+
+  // vault_disk.cpp
+  void begin_with_ballast();
+  Status with_ballast(const std::function<Status()>& step);
+  void refused(FullState::Cause cause);
+  Status wrote();
+  bool has_disk_room();
+  bool lacks_disk_room() const;
+  std::uint64_t own_room_bytes() const;
+  Result<bool> shrink_for_ballast();
 
   VaultConfig config_;
   std::unique_ptr<Store> store_;
@@ -170,6 +187,9 @@ class Vault {
   std::vector<std::uint64_t> swept_;
   std::uint64_t body_last_ = 0;
   std::uint64_t used_bytes_ = 0;
+  std::uint64_t free_bytes_ = 0;  // pages of the file that are not in use
+  Ballast ballast_;
+  unsigned faults_on_full_disk_ = 0;
   std::uint64_t wal_retry_frames_ = 0;  // after a checkpoint without room: not before this length
 };
 

@@ -1,4 +1,5 @@
-// Room: the quota, eviction of settled rows, deletion of large bodies in slices, the WAL.
+// Room: the quota, eviction of settled rows, deletion of large bodies in slices, the WAL. What a
+// full disk adds to it stands in vault_disk.cpp.
 #include <algorithm>
 
 #include "edge/spool/files.hpp"
@@ -13,9 +14,9 @@ constexpr std::uint64_t delete_slice_chunks = 8;
 constexpr int make_room_slices_max = 256;
 constexpr std::uint64_t wal_idle_frames = 64;   // an idle spool tidies its WAL from here on
 constexpr std::uint64_t wal_long_frames = 256;  // between groups from here on
-constexpr std::uint64_t disk_room_back_bytes = 4ull << 20;
+constexpr std::uint64_t wal_frames_max = 1024;  // under any load: half the ballast moves them
 constexpr std::uint64_t exact_sum_rows_max = 1024;
-constexpr std::uint64_t vacuum_worth_pages = 4096;  // 16 MiB of free pages
+constexpr std::uint64_t vacuum_worth_bytes = 16ull << 20;
 constexpr std::int64_t marks_per_ring = 128;
 
 }  // namespace
@@ -24,49 +25,27 @@ bool is_fatal(const Failure& failure) {
   return !sqlite::is_full(failure) && !failure.is(Errc::corrupt) && !failure.is(Errc::not_found);
 }
 
-void Vault::refused(FullState::Cause cause) {
-  if (!full_.refused(cause)) return;
-  full_change_ = false;
-  log::write(SPOOL_FULL, {{"cause", cause == FullState::Cause::quota ? "quota" : "disk"},
-                          {"used_bytes", used_bytes_},
-                          {"quota_bytes", quota_.bytes()}});
-}
-
 Status Vault::measure() {
-  const Result<std::uint64_t> used = store_->used_bytes();
-  if (used.has_error()) return used.error();
-  used_bytes_ = *used;
+  const Result<Store::Space> space = store_->space();
+  if (space.has_error()) return space.error();
+  used_bytes_ = space->used_bytes;
+  free_bytes_ = space->free_bytes;
   return {};
-}
-
-Status Vault::wrote() {
-  const Status measured = measure();
-  if (measured.has_error()) return measured;
-  if (!full_.is_full()) return {};
-  const bool has_disk_room =
-      !full_.is_disk_full() || disk_free_bytes(config_.directory) >= disk_room_back_bytes;
-  if (full_.wrote(quota_.has_room_back(used_bytes_), has_disk_room)) {
-    full_change_ = true;
-    log::write(SPOOL_FULL_OVER, {{"used_bytes", used_bytes_}});
-  }
-  return {};
-}
-
-std::optional<bool> Vault::take_full_change() {
-  return std::exchange(full_change_, std::nullopt);
-}
-
-Status Vault::probe_disk() {
-  Result<sqlite::Transaction> transaction = store_->begin();
-  Status done = transaction.has_error() ? Status(transaction.error()) : store_->touch();
-  if (done.has_value()) done = transaction->commit();
-  if (done.has_value()) return wrote();
-  if (sqlite::is_full(done.error())) return {};
-  return done;
 }
 
 bool Vault::admits(Lane lane, std::uint64_t cost_bytes) const {
-  return quota_.admits(lane, used_bytes_, cost_bytes);
+  if (!quota_.admits(lane, used_bytes_, cost_bytes)) return false;
+  if (!full_.is_disk_full() || cost_bytes <= own_room_bytes()) return true;
+  return lane == Lane::fault && faults_on_full_disk_ < faults_on_full_disk_max;
+}
+
+// What an alarm may take at most, when all is gone that may go.
+std::uint64_t Vault::room_bytes(bool has_settled) const {
+  if (has_settled || !doomed_.empty() || !dooms_.empty()) return quota_.bytes();
+  const std::uint64_t wal_bytes = store_->wal_frames() * wal_frame_bytes;
+  const std::uint64_t used_bytes = used_bytes_ - std::min(used_bytes_, wal_bytes);
+  const std::uint64_t room = quota_.bytes() - std::min(quota_.bytes(), used_bytes);
+  return full_.is_disk_full() ? std::min(room, own_room_bytes()) : room;
 }
 
 // When short: empty the WAL, then delete what nobody needs, then settled rows, oldest first.
@@ -93,8 +72,12 @@ bool Vault::is_wal_long(bool is_idle) const {
   return frames >= std::min(share, is_idle ? wal_idle_frames : wal_long_frames);
 }
 
+bool Vault::is_wal_too_long() const {
+  return store_->wal_frames() >= std::max(wal_frames_max, wal_retry_frames_);
+}
+
 Status Vault::checkpoint() {
-  const Status done = store_->checkpoint();
+  const Status done = with_ballast([this] { return store_->checkpoint(); });
   if (done.has_value()) {
     wal_retry_frames_ = 0;
     return measure();
@@ -133,14 +116,18 @@ Result<bool> Vault::evict_oldest() {
 // One slice: rows after floor, at most up to `up_to`.
 Status Vault::evict(LaneState& lane, std::uint64_t up_to) {
   const std::uint64_t to = std::min(lane.floor + evict_slice_rows, up_to);
-  Result<sqlite::Transaction> transaction = store_->begin();
-  if (transaction.has_error()) return transaction.error();
   std::vector<std::uint64_t> doomed;
-  LaneState after = lane;
-  after.floor = to;
-  Status done = store_->delete_rows(row_id(lane.key, lane.floor + 1), row_id(lane.key, to), doomed);
-  if (done.has_value()) done = store_->write_lane(after);
-  if (done.has_value()) done = transaction->commit();
+  const Status done = with_ballast([&]() -> Status {
+    doomed.clear();
+    Result<sqlite::Transaction> transaction = store_->begin();
+    if (transaction.has_error()) return transaction.error();
+    LaneState after = lane;
+    after.floor = to;
+    Status written =
+        store_->delete_rows(row_id(lane.key, lane.floor + 1), row_id(lane.key, to), doomed);
+    if (written.has_value()) written = store_->write_lane(after);
+    return written.has_value() ? transaction->commit() : written;
+  });
   if (done.has_error()) return done;
   for (std::uint64_t seq = lane.floor + 1; seq <= to; ++seq)
     if (!lane.parked.contains(seq)) recent_.forget(row_id(lane.key, seq));
@@ -181,12 +168,17 @@ Result<bool> Vault::expire(WallTimeUs now) {
 // False: nothing was there to delete, or there is no room to do it.
 Result<bool> Vault::delete_doomed() {
   if (doomed_.empty()) return false;
-  Result<sqlite::Transaction> transaction = store_->begin();
-  if (transaction.has_error()) return transaction.error();
-  const Result<bool> gone = store_->delete_chunks(doomed_.front(), delete_slice_chunks);
-  Status done = gone.has_error() ? Status(gone.error()) : transaction->commit();
+  bool is_gone = false;
+  Status done = with_ballast([&]() -> Status {
+    Result<sqlite::Transaction> transaction = store_->begin();
+    if (transaction.has_error()) return transaction.error();
+    const Result<bool> gone = store_->delete_chunks(doomed_.front(), delete_slice_chunks);
+    if (gone.has_error()) return gone.error();
+    is_gone = *gone;
+    return transaction->commit();
+  });
   if (done.has_value()) {
-    if (*gone) doomed_.pop_front();
+    if (is_gone) doomed_.pop_front();
     done = wrote();
     if (done.has_value()) return true;
   }
@@ -220,20 +212,21 @@ Result<bool> Vault::tidy(WallTimeUs now, bool is_idle) {
   if (more.has_error() || *more) return more;
   more = expire(now);
   if (more.has_error() || *more) return more;
-  if (quota_.is_tight(used_bytes_)) {
+  if (quota_.is_tight(used_bytes_) || lacks_disk_room()) {
     more = evict_oldest();
     if (more.has_error() || *more) return more;
   }
   const Status done = remove_empty_epochs();
   if (done.has_error()) return done.error();
+  if (full_.is_disk_full()) return shrink_for_ballast();
+  if (is_idle) ballast_.take(ballast_bytes);  // if there was too little room at the start
   return false;
 }
 
 Result<bool> Vault::vacuum_if_worth() {
-  const Result<std::uint64_t> free = store_->free_pages();
-  if (free.has_error()) return free.error();
-  if (*free < vacuum_worth_pages) return false;
-  const Status done = store_->vacuum_slice();
+  if (full_.is_disk_full() || free_bytes_ < vacuum_worth_bytes) return false;
+  Status done = store_->vacuum_slice();
+  if (done.has_value()) done = measure();
   if (done.has_value()) return true;
   if (sqlite::is_full(done.error())) return false;
   return done.error();
@@ -308,6 +301,8 @@ void Vault::count(Snapshot& snapshot) const {
   book_.count(snapshot);
   snapshot.used_bytes = used_bytes_;
   snapshot.quota_bytes = quota_.bytes();
+  snapshot.room_bytes = room_bytes(snapshot.settled_records > 0);
+  snapshot.is_full = full_.is_full();
 }
 
 }  // namespace alarmwire::spool

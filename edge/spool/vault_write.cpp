@@ -37,7 +37,12 @@ Result<Written> Vault::write(std::vector<FinalItem>& finals, std::vector<ChunkIt
   if (done.has_value()) return written;
   if (!sqlite::is_full(done.error())) return done.error();
   refused(FullState::Cause::disk);
-  const Status alone = write_alone(finals, chunks, *admitted, written, now);
+  // From now on who enters must find room inside the file: its WAL is emptied, settled rows go.
+  const Status emptied = store_->wal_frames() > 0 ? checkpoint() : Status{};
+  if (emptied.has_error()) return emptied.error();
+  const Result<Attempt> again = admit(finals, chunks);
+  if (again.has_error()) return again.error();
+  const Status alone = write_alone(finals, chunks, *again, written, now);
   if (alone.has_error()) return alone.error();
   return written;
 }
@@ -68,7 +73,7 @@ Result<Vault::Attempt> Vault::admit(std::vector<FinalItem>& finals,
   }
   const bool is_refused =
       attempt.finals.size() < finals.size() || attempt.chunks.size() < chunks.size();
-  if (is_refused) refused(FullState::Cause::quota);
+  if (is_refused) refused_early();
   return attempt;
 }
 
@@ -91,13 +96,12 @@ Status Vault::try_write(std::vector<FinalItem>& finals, std::vector<ChunkItem>& 
   return wrote();
 }
 
-// After a full disk refused the whole group: smaller rows of it may still fit.
+// After a full disk refused the whole group: some of it may still fit.
 Status Vault::write_alone(std::vector<FinalItem>& finals, std::vector<ChunkItem>& chunks,
                           const Attempt& attempt, Written& written, WallTimeUs now) {
   std::vector<Attempt> singles;
   for (const std::size_t i : attempt.finals) singles.push_back({{i}, {}});
   for (const std::size_t i : attempt.chunks) singles.push_back({{}, {i}});
-  if (singles.size() == 1) return {};
   for (const Attempt& single : singles) {
     const Status done = try_write(finals, chunks, single, written, now);
     if (done.has_error() && !sqlite::is_full(done.error())) return done;
@@ -160,7 +164,8 @@ Result<bool> Vault::join(const FinalItem& item, std::size_t index, Plan& plan) {
   return true;
 }
 
-// The waiting record with the same hash, if it is among those remembered.
+// The waiting record with the same hash, if it is among those remembered. One that is not whole
+// keeps nobody out: whoever sends it again enters as a record of his own.
 Result<std::optional<Row>> Vault::find_twin(const NewRecord& record) {
   if (!record.may_join) return std::optional<Row>{};
   const RowId row = window_.find(hash_head(record.hash));
@@ -169,6 +174,9 @@ Result<std::optional<Row>> Vault::find_twin(const NewRecord& record) {
       lane->state(seq_of(row)) != RowState::waiting)
     return std::optional<Row>{};
   Result<Row> twin = store_->rows().read(row, RowReader::With::header);
+  const bool is_unreadable =
+      twin.has_error() && (twin.error().is(Errc::corrupt) || twin.error().is(Errc::not_found));
+  if (is_unreadable) return std::optional<Row>{};
   if (twin.has_error()) return twin.error();
   if (twin->hash != record.hash) return std::optional<Row>{};
   return std::optional<Row>{std::move(*twin)};
@@ -185,6 +193,7 @@ void Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written) 
     }
     LaneState& lane = book_.current(record.lane);
     BOOST_ASSERT(seq_of(entry.row) == lane.last + 1);
+    if (full_.is_disk_full() && record.lane == Lane::fault) ++faults_on_full_disk_;
     if (lane.waiting() == 0) lane.oldest_us = record.accepted_us;
     ++lane.last;
     lane.waiting_bytes += record.size;
@@ -232,9 +241,12 @@ bool Vault::has_lazy_writes() const {
 }
 
 Status Vault::flush() {
-  Result<sqlite::Transaction> transaction = store_->begin();
-  Status done = transaction.has_error() ? Status(transaction.error()) : write_lazy();
-  if (done.has_value()) done = transaction->commit();
+  const Status done = with_ballast([this]() -> Status {
+    Result<sqlite::Transaction> transaction = store_->begin();
+    if (transaction.has_error()) return transaction.error();
+    const Status written = write_lazy();
+    return written.has_value() ? transaction->commit() : written;
+  });
   if (done.has_value()) {
     lazy_written();
     return wrote();

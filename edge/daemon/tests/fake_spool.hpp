@@ -20,7 +20,7 @@ class FakeSpool final : public spool::Spool {
   bool join_next = false;
   spool::Snapshot state = [] {
     spool::Snapshot empty;
-    empty.quota_bytes = 1 << 20;
+    empty.quota_bytes = empty.room_bytes = 1 << 20;
     return empty;
   }();
 
@@ -61,6 +61,7 @@ class FakeSpool final : public spool::Spool {
   void settle(EpochId, Lane, std::uint64_t) override {}
   void park(const RecordKey&, const std::string&) override {}
   void reenter(const RecordKey&, Callback<spool::Spooled> done) override { done(nothing()); }
+  bool has_room(std::uint64_t size) override { return size <= state.room_bytes; }
   spool::Snapshot snapshot() const override { return state; }
   void reconfigure(std::uint64_t, std::chrono::seconds) override {}
 

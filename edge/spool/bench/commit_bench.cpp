@@ -72,6 +72,9 @@ void commit(benchmark::State& state) {
   std::filesystem::remove_all(folder, ignored);
 }
 BENCHMARK(commit)->Arg(1)->Arg(16)->Arg(64)->UseRealTime();
+// The first mails after a start.
+BENCHMARK(commit)->Arg(1)->Iterations(100)->UseRealTime();
+BENCHMARK(commit)->Arg(16)->Iterations(2000)->UseRealTime();
 
 }  // namespace
 }  // namespace alarmwire::spool

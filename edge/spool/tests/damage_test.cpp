@@ -2,6 +2,7 @@
 #include <fstream>
 #include <set>
 
+#include "common/sqlite.hpp"
 #include "edge/spool/files.hpp"
 #include "edge/spool/tests/support.hpp"
 #include "tests/powercut/vfs.hpp"
@@ -165,6 +166,24 @@ TEST_F(Damage, AFlippedBodyByteIsFoundByItsHash) {
   EXPECT_TRUE(fetch(**opened, keys[101]).has_value());
 }
 
+TEST_F(Damage, AResendWhoseFirstCopyIsUnreadableEntersAsARecordOfItsOwn) {
+  const NewRecord record = record_of(body_of(3000, 1));
+  auto opened = open(config);
+  const auto first = commit(**opened, record);
+  opened.reset();
+  {
+    auto file = sqlite::Database::open(database(), sqlite::Database::Mode::read_write);
+    ASSERT_TRUE(file->exec("UPDATE record SET id = x'00'").has_value());
+  }
+  opened = open(config);
+  const auto again = commit(**opened, record);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_FALSE(again->joined);
+  EXPECT_NE(again->key, first->key);
+  EXPECT_TRUE(verify(**opened, again->key).has_value());
+  EXPECT_EQ(opened->watcher.fatals(), 0u);
+}
+
 TEST_F(Damage, OldSalvagedQuarantinesArePrunedOthersNever) {
   for (int i = 0; i < 9; ++i) {
     const std::string name = "20260101T00000" + std::to_string(i) + ".000Z";
@@ -189,23 +208,38 @@ TEST_F(Damage, AQuarantineCutInHalfIsFinished) {
   EXPECT_EQ((*opened)->snapshot().waiting_records, 180u);
 }
 
-TEST(RunTimeDamage, IsFatalAndTheNextStartQuarantines) {
-  Folder folder;
-  Config config{folder.path()};
-  auto opened = open(config);
-  std::vector<NewRecord> records;
-  for (unsigned i = 0; i < 3000; ++i) records.push_back(record_of(body_of(3000, i)));
-  const std::vector<RecordKey> keys = commit_all(**opened, records);
-  opened.reset();
-  opened = open(config);  // nothing in SQLite's cache of the far pages
-  const auto size = std::filesystem::file_size(folder.path() + "/spool.db");
-  {
+class RunTimeDamage : public testing::Test {
+ protected:
+  void SetUp() override {
+    config.directory = folder.path();
+    opened = open(config);
+    for (unsigned i = 0; i < 3000; ++i) records.push_back(record_of(body_of(3000, i)));
+    keys = commit_all(**opened, records);
+    opened.reset();
+    opened = open(config);  // nothing in SQLite's cache of the far pages
+    const auto size = std::filesystem::file_size(folder.path() + "/spool.db");
     std::fstream file(folder.path() + "/spool.db", std::ios::in | std::ios::out | std::ios::binary);
     for (std::uint64_t at = 10 * 4096; at < size; at += 4096) {
       file.seekp(static_cast<std::streamoff>(at));
       file.write(body_of(64, 1).data(), 64);
     }
   }
+  void expect_quarantine() {
+    opened.reset();
+    EXPECT_TRUE(is_suspect(folder.path()));
+    opened = open(config);
+    ASSERT_NE(opened, nullptr);
+    EXPECT_EQ(opened->watcher.wait_for_fault("spool-quarantined", false).code, "spool-quarantined");
+    EXPECT_TRUE(commit(**opened, record_of("again")).has_value());
+  }
+  Folder folder;
+  Config config;
+  std::vector<NewRecord> records;
+  std::vector<RecordKey> keys;
+  std::unique_ptr<Opened> opened;
+};
+
+TEST_F(RunTimeDamage, IsFatalAndTheNextStartQuarantines) {
   bool was_corrupt = false;
   for (const RecordKey& key : keys) {
     const auto row = fetch(**opened, key);
@@ -216,12 +250,14 @@ TEST(RunTimeDamage, IsFatalAndTheNextStartQuarantines) {
   }
   EXPECT_TRUE(was_corrupt);
   EXPECT_TRUE(commit(**opened, record_of("late")).has_error());
-  opened.reset();
-  EXPECT_TRUE(is_suspect(folder.path()));
-  opened = open(config);
-  ASSERT_NE(opened, nullptr);
-  EXPECT_EQ(opened->watcher.wait_for_fault("spool-quarantined", false).code, "spool-quarantined");
-  EXPECT_TRUE(commit(**opened, record_of("again")).has_value());
+  expect_quarantine();
+}
+
+TEST_F(RunTimeDamage, MetByAResendThatLooksForItsFirstCopyQuarantinesTooAndTheResendEnters) {
+  EXPECT_TRUE(commit(**opened, records[1500]).has_error());
+  EXPECT_TRUE(opened->watcher.wait_for_fatal());
+  expect_quarantine();
+  EXPECT_TRUE(commit(**opened, records[1500]).has_value());
 }
 
 }  // namespace

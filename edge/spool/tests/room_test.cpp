@@ -83,6 +83,31 @@ TEST_F(Room, ALargerQuotaIsTakenAtOnce) {
   EXPECT_EQ(spool().snapshot().quota_bytes, 4u << 20);
 }
 
+TEST_F(Room, AFirstLookSaysNoOnlyWhereTheAccountDoesAndRaisesTheFault) {
+  EXPECT_TRUE(spool().has_room(0));
+  while (spool().has_room(20'000)) ASSERT_TRUE(put().has_value());
+  EXPECT_EQ(opened->watcher.wait_for_fault("spool-full", false).code, "spool-full");
+  EXPECT_TRUE(is_full(put()));
+  spool().settle(spool().snapshot().epoch, Lane::alarm, 1);
+  EXPECT_TRUE(eventually([&] { return spool().has_room(20'000); }));
+  EXPECT_TRUE(put().has_value());
+}
+
+TEST_F(Room, WhatIsBeingDeletedCountsAsRoomAtOnce) {
+  spool().reconfigure(config.quota_bytes, std::chrono::seconds(0));
+  for (int round = 0; round < 10; ++round) {
+    const auto large = commit_upload(spool(), record_of(body_of(1'600'000, 1)), chunk_bytes_max);
+    ASSERT_TRUE(large.has_value()) << round;
+    spool().settle(large->key.epoch, Lane::alarm, large->key.seq);
+    while (spool().snapshot().waiting_records > 0) std::this_thread::yield();
+    ASSERT_TRUE(spool().has_room(600'000));
+    ASSERT_TRUE(eventually([&] {
+      EXPECT_TRUE(spool().has_room(600'000));
+      return spool().snapshot().used_bytes < 200'000;
+    }));
+  }
+}
+
 TEST(FullDisk, RefusesWithFullAndServesAgainWhenThereIsSpace) {
   powercut::Disk disk("full-disk", 1);
   Folder folder;
@@ -127,7 +152,10 @@ TEST(FullDisk, DoesNotKeepAnExistingSpoolFromOpening) {
   EXPECT_TRUE(is_full(commit(**opened, record_of("refused"))));
   const EpochId epoch = opened->spool->snapshot().epoch;
   disk.set_no_space(false);
-  EXPECT_EQ(commit(**opened, record_of("after"))->key, (RecordKey{epoch, Lane::alarm, 1}));
+  ASSERT_NE(opened->watcher.wait_for_fault("spool-full", true).code, "");
+  const auto after = commit(**opened, record_of("after"));
+  ASSERT_TRUE(after.has_value());
+  EXPECT_EQ(after->key, (RecordKey{epoch, Lane::alarm, 1}));
   opened.reset();
   opened = open(config);
   EXPECT_EQ(fetch(**opened, {epoch, Lane::alarm, 1})->head, "after");
