@@ -95,7 +95,7 @@ class Keeper:
             "received_us": int(received * 1e6),
             "peer": str(session.peer),
             "helo": session.host_name,
-            "tls": session.ssl is not None,
+            "tls": session.ssl is not None or is_inside_tls(server),
             "login": bool(session.authenticated),
             "sender": envelope.mail_from,
             "recipients": envelope.rcpt_tos,
@@ -104,6 +104,11 @@ class Keeper:
         (self.envelopes / f"{stem}.json").write_text(json.dumps(facts))
         write_whole(self.mails / f"{stem}.eml", envelope.content)
         return f"250 2.0.0 taken as {stem}"
+
+
+def is_inside_tls(server):
+    """From the first byte on, which aiosmtpd does not tell of."""
+    return server.transport.get_extra_info("ssl_object") is not None
 
 
 def write_whole(path, content):

@@ -74,4 +74,5 @@ def receiver(centre, boxes, prefix):
         "name": "ebues", "kind": "smtp", "host": "127.0.0.1", "port": 2525, "tls": "none", "language": "en",
         "test_address": "test@ebues.internal", **centre.outlet_options,
     }))
+    sections += [("[[outlet]]", outlet) for outlet in centre.more_outlets]
     return toml(sections)

@@ -178,6 +178,7 @@ class Centre:
         self.rules = self.folder / "ebues/rules.json"
         self.mailbox = Mailbox(self.mails, self.envelopes)
         self.outlet_options = {}
+        self.more_outlets = []
         self.strangers = []  # boxes that are known but not built here
 
     def build_network(self):
@@ -201,11 +202,23 @@ class Centre:
             "receiver", self.netns,
             [self.world.program("alarmwire-receiver"), "--config", self.receiver_config],
             UID_RECEIVER, [], self.folder / "receiver.log")
-        self.standin = Program(
-            "ebues", self.netns,
-            [PYTHON, "-u", STANDIN, "--listen", "127.0.0.1:2525", "--mails", self.mails,
-             "--envelopes", self.envelopes, "--rules", self.rules],
-            0, log=self.folder / "ebues.log")
+        self.standin = self._standin("ebues", 2525, self.mails, self.envelopes)
+
+    def _standin(self, name, port, mails, envelopes, *options):
+        return Program(
+            name, self.netns,
+            [PYTHON, "-u", STANDIN, "--listen", f"127.0.0.1:{port}", "--mails", mails,
+             "--envelopes", envelopes, "--rules", self.rules, *options],
+            0, log=self.folder / f"{name}.log")
+
+    def another_ebues(self, name, port, *options):
+        """A second EBÜS that runs; its program and its mailbox."""
+        folder = self.folder / name
+        make_folders(folder, {"mails": UID_STANDIN, "envelopes": UID_STANDIN})
+        made = self._standin(name, port, folder / "mails", folder / "envelopes", *options).start()
+        self.world.extra_programs.append(made)
+        wait_for(name, lambda: "listening" in made.log.read_text())
+        return made, Mailbox(folder / "mails", folder / "envelopes")
 
     def write_config(self):
         self.receiver_config.write_text(
