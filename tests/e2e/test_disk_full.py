@@ -5,6 +5,7 @@ and says nothing, and the box keeps what it has."""
 import time
 
 from harness.case import EndToEnd, main
+from harness.faults import wait_for_faults
 from harness.ledger import lost_or_doubled
 from harness.mails import plain_mail, send
 from harness.net import run
@@ -30,7 +31,7 @@ class DiskFull(EndToEnd):
             return accepted
         self.fail(f"{MAILS_MAX} MiB went into a spool of {DISK_BYTES >> 20} MiB")
 
-    def judge_box(self, world, serves_again=True):
+    def judge_box(self, world):
         box, mailbox = world.box, world.centre.mailbox
         box.lose_link()
         accepted = self.fill_until_452(box, "full")
@@ -39,11 +40,6 @@ class DiskFull(EndToEnd):
         self.say(f"{len(accepted)} mails of 1 MiB were taken, then 452")
         box.mend_cable()
         self.assert_none_missing(mailbox.wait_for([r.test_id for r in accepted], 60))
-        if not serves_again:
-            # Known and open: settled rows cannot be evicted while the WAL has no room to grow, so
-            # the box keeps answering 452 until the disk gets room from outside.
-            self.say("all delivered; service after a really full disk is an open point")
-            return
         began = time.monotonic()
         while True:
             after = send(box, plain_mail("after-1", size_bytes=MAIL_BYTES), "after-1")
@@ -69,7 +65,7 @@ class DiskFull(EndToEnd):
             world.mount_small_disk(world.box.folder / "spool", DISK_BYTES, UID_EDGE)
 
         with World(prepare=prepare) as world:
-            self.judge_box(world, serves_again=False)
+            self.judge_box(world)
 
     def test_disk_of_the_centre_is_full(self):
         def prepare(world):
@@ -90,11 +86,26 @@ class DiskFull(EndToEnd):
             lost, _ = lost_or_doubled(centre, [r.alarm_id for r in stored])
             self.assert_none_missing(lost, "alarms said to be stored")
             self.say(f"{len(stored)} stored, then the centre was full and the box kept the rest")
+            self.judge_full_centre(centre)
             run("mount", "-o", f"remount,size={16 * DISK_BYTES}", str(centre.folder / "ledger"))
             missing = centre.mailbox.wait_for([r.test_id for r in replies], 60)
             self.assert_none_missing(missing)
             lost, doubled = lost_or_doubled(centre, [r.alarm_id for r in replies])
             self.assertFalse(lost or doubled, (lost, doubled))
+            raised = wait_for_faults(centre.mailbox, "ledger-full")
+            over = wait_for_faults(centre.mailbox, "ledger-full", over=True)
+            self.assertEqual((len(raised), len(over)), (1, 1), "the fault and its end at EBÜS")
+            self.assertLess(raised[0].received_us, over[0].received_us)
+            self.assertFalse(centre.status()["ledger"]["full"])
+
+    def judge_full_centre(self, centre):
+        """It cannot book its fault, but whoever asks is told, and what it stored can be read."""
+        status = centre.status()
+        self.assertEqual(status["verdict"], "red", status["verdict_reason"])
+        self.assertTrue(status["ledger"]["full"])
+        self.assertIn("ledger-full", [fault["code"] for fault in status["faults"]])
+        newest = centre.alarmwire("alarm", "list", "--limit", "1")["alarms"][0]
+        self.assertEqual(centre.alarmwire("alarm", "show", newest["id"])["id"], newest["id"])
 
 
 if __name__ == "__main__":
