@@ -6,11 +6,24 @@
 
 #include "cli/json_view.hpp"
 #include "cli/render_status.hpp"
+#include "common/base64.hpp"
+#include "common/files.hpp"
 
 namespace alarmwire::cli {
 namespace {
 
 using Render = void (*)(std::ostream&, const JsonView&, WallTimeUs, bool);
+
+// The bytes inside "-----BEGIN CERTIFICATE-----" and its end.
+std::optional<std::string> der_of(const std::string& pem) {
+  const std::size_t begin = pem.find('\n');
+  const std::size_t end = pem.find("-----END");
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  std::string base64;
+  for (const char c : pem.substr(begin, end - begin))
+    if (c != '\n' && c != '\r') base64 += c;
+  return from_base64(base64);
+}
 
 int exit_code_of(const JsonView& status) {
   const std::string verdict = status.text("verdict");
@@ -64,6 +77,41 @@ int list_boxes(const Context& context) {
 
 int list_devices(const Context& context) {
   return show_list(context, "devices", "devices", "devices/1", render_devices);
+}
+
+int show_certificate(const Context& context) {
+  const auto result = ask(context, {{"command", "certificate"}});
+  if (result.has_error()) return context.fail(result.error());
+  if (context.json) {
+    context.print_json("certificate/1", *result);
+  } else {
+    render_certificate(context.out, JsonView(*result), wall_now_us());
+  }
+  return daemon::exit_ok;
+}
+
+int export_certificate(const Context& context, bool der, const std::string& file) {
+  const auto result = ask(context, {{"command", "certificate"}});
+  if (result.has_error()) return context.fail(result.error());
+  // Not JsonView::text(): that is for a terminal, and would show line ends as \n.
+  const boost::json::object* const object = result->if_object();
+  const boost::json::value* const found = object ? object->if_contains("ca_pem") : nullptr;
+  const std::string pem(found && found->is_string() ? found->get_string().c_str() : "");
+  const std::optional<std::string> bytes = der ? der_of(pem) : pem;
+  if (!bytes || bytes->empty()) {
+    return context.fail(Failure(Errc::not_found,
+                                "the box has no authority of its own: its certificate comes from "
+                                "files, export the authority that signed them"));
+  }
+  if (file.empty()) {
+    context.out << *bytes << std::flush;
+    return daemon::exit_ok;
+  }
+  if (const Status written = write_file_atomically(file, *bytes, 0644); written.has_error())
+    return context.fail(written.error());
+  context.err << "written to " << file << "; fingerprint (SHA-256) "
+              << JsonView(*result).text("ca_fingerprint") << "\n";
+  return daemon::exit_ok;
 }
 
 int list_outlets(const Context& context) {

@@ -1,4 +1,5 @@
-// Commands that show or steer a running daemon: status, boxes, devices, outlets.
+// Commands that show or steer a running daemon: status, boxes, devices, outlets,
+// the certificate.
 #pragma once
 
 #include <string>
@@ -13,6 +14,9 @@ int show_status(const Context& context);
 int watch_status(const Context& context);  // until it is interrupted
 int list_boxes(const Context& context);
 int list_devices(const Context& context);
+int show_certificate(const Context& context);
+// The box's CA, for import into devices; to `file`, or to stdout where that is empty.
+int export_certificate(const Context& context, bool der, const std::string& file);
 int list_outlets(const Context& context);
 int test_outlet(const Context& context, const std::string& name);
 int drop_outlet(const Context& context, const std::string& name);

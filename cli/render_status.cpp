@@ -106,12 +106,24 @@ void render_spool(std::ostream& out, const JsonView& spool, WallTimeUs now_us) {
   out << "\n";
 }
 
+// ", TLS starttls, AUTH optional"; nothing where an older daemon does not say.
+std::string security_in_words(const JsonView& listener) {
+  const std::string tls = listener.text("tls");
+  const std::string auth = listener.text("auth");
+  return (tls.empty() ? "" : ", TLS " + tls) + (auth.empty() ? "" : ", AUTH " + auth);
+}
+
 void render_door(std::ostream& out, const JsonView& door) {
   out << "Door      " << counted(door.whole("sessions"), "session", "sessions") << ", "
       << door.whole("accepted") << " accepted, " << door.whole("lost") << " lost\n";
   for (const JsonView& listener : door.at("listeners").items())
     out << "          " << or_dash(listener.text("name")) << ": " << listener.text("address") << ":"
-        << listener.text("port") << ", replies " << or_dash(listener.text("reply")) << "\n";
+        << listener.text("port") << ", replies " << or_dash(listener.text("reply"))
+        << security_in_words(listener) << "\n";
+  for (const JsonView& listener : door.at("listeners").items())
+    if (listener.flag("legacy_tls"))
+      out << "          WARNING: " << or_dash(listener.text("name"))
+          << " takes old, weak TLS; what devices send there can be read on the way\n";
 }
 
 void render_ledger(std::ostream& out, const JsonView& ledger) {
@@ -151,6 +163,29 @@ void render_section(std::ostream& out, const char* name, const JsonView& list,
 }
 
 }  // namespace
+
+void render_certificate(std::ostream& out, const JsonView& certificate, WallTimeUs now_us) {
+  if (!certificate.flag("available")) {
+    out << "no certificate: devices can only send in clear text\n";
+    return;
+  }
+  const auto list = [&](const char* key) {
+    std::string text;
+    for (const JsonView& item : certificate.at(key).items())
+      text += (text.empty() ? "" : ", ") + item.text();
+    return or_dash(text);
+  };
+  const std::int64_t left_us = certificate.whole("valid_until_us") - now_us;
+  const bool own = certificate.flag("own_authority");
+  out << "Names        " << list("names") << "\nAddresses    " << list("addresses")
+      << "\nValid for    " << (left_us > 0 ? span_in_words(left_us) : "nothing: it has ended")
+      << (own ? ", renewed by itself" : "") << "\nFingerprint  " << certificate.text("fingerprint")
+      << "\nAuthority    "
+      << (own ? "the box's own, " + certificate.text("ca_fingerprint") +
+                    "\n             alarmwire certificate export writes it, for import into devices"
+              : "whoever signed the configured files")
+      << "\n";
+}
 
 void render_outlets(std::ostream& out, const JsonView& outlets, WallTimeUs now_us, bool colour) {
   Table table({"OUTLET", "KIND", "TARGET", "STATE", ">WAITING", "OLDEST", ">TAKEN", ">REFUSED",

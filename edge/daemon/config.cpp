@@ -43,6 +43,8 @@ Result<Config> load_config(const std::string& path) {
   config.log_level = daemon::parse_log_level(root.table("log"));
   config.spool = parse_spool(root.table("spool"), config.state_directory);
   config.smtp = smtp::parse_config(root);
+  if (config.smtp.tls.directory.empty())
+    config.smtp.tls.directory = config.state_directory + "/tls";
   config.lanes = LaneRules::parse(root);
   config.devices = Devices::parse(root);
   // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.

@@ -1,5 +1,5 @@
-// Who is speaking: from an address to a device's name, by the [[device]] tables of the
-// configuration. Thread-safety: immutable after construction.
+// Who is speaking: from an address to a device's name and its switches at the door, by the
+// [[device]] tables of the configuration. Thread-safety: immutable after construction.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config.hpp"
+#include "edge/smtp/listener_asio.hpp"
 #include "edge/smtp/network.hpp"
 
 namespace alarmwire::edge {
@@ -20,14 +21,14 @@ class Devices {
       config::Table& root);  // [[device]] name, address = "192.0.2.7" or "192.0.2.0/28"
 
   // Errc::invalid_argument: neither an address nor a network.
-  Status add(std::string name, const std::string& network);
-  // The narrowest network that holds the address decides; "" when none does.
-  std::string name_of(const boost::asio::ip::address& address) const;
+  Status add(std::string name, const std::string& network, const smtp::DeviceOptions& options = {});
+  // The narrowest network that holds the address decides; without a name when none does.
+  smtp::KnownDevice find(const boost::asio::ip::address& address) const;
   std::size_t size() const { return entries_.size(); }
 
  private:
   struct Entry {
-    std::string name;
+    smtp::KnownDevice device;
     smtp::Network network;
   };
   std::vector<Entry> entries_;  // narrowest first

@@ -106,7 +106,7 @@ Status EdgeDaemon::open_door() {
   Result<std::unique_ptr<smtp::Door>> opened = smtp::Door::open(
       context_, config_.smtp, *intake_,
       [devices = config_.devices](const boost::asio::ip::address& address) {
-        return devices.name_of(address);
+        return devices.find(address);
       },
       smtp::inherited_sockets());
   if (opened.has_error()) return opened.error();
@@ -191,7 +191,7 @@ void EdgeDaemon::reload() {
     return;
   }
   const auto resolver = [devices = fresh->devices](const boost::asio::ip::address& address) {
-    return devices.name_of(address);
+    return devices.find(address);
   };
   log::set_level(fresh->log_level);
   intake_->reconfigure(fresh->lanes, fresh->ack_waits());

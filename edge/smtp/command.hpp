@@ -18,7 +18,9 @@ enum class Verb : std::uint8_t {
   quit,
   vrfy,
   help,
-  not_offered,  // a command of SMTP that this door does not have: EXPN, STARTTLS, AUTH, BDAT, …
+  auth,
+  starttls,
+  not_offered,  // a command of SMTP that this door does not have: EXPN, BDAT, ETRN, …
   unknown,
 };
 

@@ -1,7 +1,13 @@
 #include "edge/smtp/config.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
+
+#include "common/files.hpp"
 
 namespace alarmwire::smtp {
 namespace {
@@ -59,6 +65,74 @@ std::vector<Network> read_networks(config::Table& table) {
   return networks;
 }
 
+// The first line of a file that others cannot read.
+std::optional<std::string> read_password(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0 || (facts.st_mode & S_IRWXO) != 0) return {};
+  const Result<std::string> text = read_file(path, password_bytes_max + 2);
+  if (text.has_error()) return {};
+  std::string line = text->substr(0, text->find_first_of("\r\n"));
+  if (line.empty() || line.size() > password_bytes_max) return {};
+  return line;
+}
+
+std::shared_ptr<const Credentials> read_users(config::Table& smtp) {
+  auto credentials = std::make_shared<Credentials>();
+  std::set<std::string> names;
+  for (config::Table& table : smtp.tables("user")) {
+    const std::string name = table.required_string("name");
+    const std::string path = table.required_string("password_file");
+    if (name.empty() || path.empty()) continue;
+    if (name.size() > user_bytes_max) table.problem("name", "at most 255 bytes are wanted");
+    if (!names.insert(name).second) table.problem("name", "two users are called so");
+    std::optional<std::string> password = read_password(path);
+    if (!password) {
+      table.problem("password_file", "no password can be read from the first line of " + path +
+                                         ", or others can read it too (chmod o-rwx)");
+      continue;
+    }
+    credentials->add(name, std::move(*password));
+  }
+  if (names.size() > users_max) smtp.problem("user", "too many users");
+  return credentials;
+}
+
+TlsConfig read_tls(config::Table table) {
+  TlsConfig tls;
+  tls.directory = table.string("directory", "");
+  tls.certificate_file = table.string("certificate_file", "");
+  tls.key_file = table.string("key_file", "");
+  if (tls.certificate_file.empty() != tls.key_file.empty()) {
+    table.problem(tls.key_file.empty() ? "certificate_file" : "key_file",
+                  "certificate_file and key_file belong together");
+  }
+  tls.names = table.strings("names", {});
+  for (const std::string& name : tls.names) {
+    if (!is_domain(name)) {
+      table.problem("names", "\"" + name + "\" is no name in lower case, like box7.internal");
+    }
+  }
+  tls.addresses = table.strings("addresses", {});
+  for (const std::string& address : tls.addresses) {
+    if (!parse_address(address)) table.problem("addresses", "\"" + address + "\" is no IP address");
+  }
+  if (tls.names.size() + tls.addresses.size() > certificate_names_max) {
+    table.problem("names",
+                  "more than " + std::to_string(certificate_names_max) + " names and addresses");
+  }
+  return tls;
+}
+
+void read_security(config::Table& table, ListenerConfig& listener) {
+  constexpr std::uint16_t smtps_port = 465;  // RFC 8314
+  const TlsMode usual = listener.port == smtps_port ? TlsMode::implicit : TlsMode::offered;
+  listener.tls = static_cast<TlsMode>(table.choice("tls", static_cast<std::size_t>(usual),
+                                                   {"off", "starttls", "required", "implicit"}));
+  listener.tls_level = static_cast<int>(table.integer("tls_level", tls_level_default, 0, 4));
+  listener.auth = static_cast<AuthMode>(table.choice("auth", 1, {"off", "optional", "required"}));
+  listener.auth_in_clear = table.boolean("auth_in_clear", true);
+}
+
 ListenerConfig read_listener(config::Table& table, std::chrono::milliseconds ack_wait) {
   ListenerConfig listener;
   listener.name = table.string("name", listener.name);
@@ -73,6 +147,7 @@ ListenerConfig read_listener(config::Table& table, std::chrono::milliseconds ack
   listener.reply = static_cast<ReplyMode>(reply);
   listener.ack_wait = table.duration("ack_wait", ack_wait, 100ms, 5min);
   listener.allowed = read_networks(table);
+  read_security(table, listener);
   return listener;
 }
 
@@ -92,13 +167,25 @@ std::vector<ListenerConfig> read_listeners(config::Table& smtp) {
     smtp.problem("listener", "more than " + std::to_string(listeners_max) + " listeners");
   }
   if (listeners.empty()) {
-    listeners.emplace_back();
-    listeners.back().ack_wait = ack_wait;
+    listeners = default_listeners();
+    for (ListenerConfig& listener : listeners) listener.ack_wait = ack_wait;
   }
   return listeners;
 }
 
 }  // namespace
+
+std::vector<ListenerConfig> default_listeners() {
+  ListenerConfig lan;
+  ListenerConfig submission;
+  submission.name = "submission";
+  submission.port = 587;
+  ListenerConfig smtps;
+  smtps.name = "smtps";
+  smtps.port = 465;
+  smtps.tls = TlsMode::implicit;
+  return {lan, submission, smtps};
+}
 
 bool ListenerConfig::allows(const AddressBytes& peer) const {
   return allowed.empty() ||
@@ -107,7 +194,14 @@ bool ListenerConfig::allows(const AddressBytes& peer) const {
 }
 
 SessionSettings Config::session_settings(const ListenerConfig& listener) const {
-  return {listener.hostname.empty() ? hostname : listener.hostname, zones, limits};
+  return {listener.hostname.empty() ? hostname : listener.hostname,
+          zones,
+          limits,
+          listener.tls,
+          true,
+          listener.auth,
+          listener.auth_in_clear,
+          credentials};
 }
 
 Config parse_config(config::Table& root) {
@@ -122,8 +216,39 @@ Config parse_config(config::Table& root) {
     }
   }
   config.limits = read_limits(smtp.table("limits"));
+  config.tls = read_tls(smtp.table("tls"));
+  config.credentials = read_users(smtp);
   config.listeners = read_listeners(smtp);
+  for (const ListenerConfig& listener : config.listeners) {
+    if (listener.auth == AuthMode::required && config.credentials->empty()) {
+      smtp.problem("user",
+                   "listener " + listener.name + " requires AUTH, and there is no [[smtp.user]]");
+    }
+  }
   return config;
+}
+
+DeviceOptions parse_device_options(config::Table& device) {
+  DeviceOptions options;
+  for (const std::string& name : device.strings("ehlo_hide", {})) {
+    if (const auto extension = extension_from(name)) {
+      options.hidden.add(*extension);
+    } else if (name == "*") {
+      options.hidden = ExtensionSet::all();
+    } else {
+      device.problem("ehlo_hide", "\"" + name + "\" is none of the door's extensions, nor \"*\"");
+    }
+  }
+  for (const std::string& name : device.strings("refuse_quirks", {})) {
+    const std::optional<Quirk> quirk = quirk_from(name);
+    if (quirk && quirk_facts.at(static_cast<std::size_t>(*quirk)).refusable) {
+      options.refused.add(*quirk);
+    } else {
+      device.problem("refuse_quirks", "\"" + name + "\" is no quirk that can be refused");
+    }
+  }
+  options.foreign_recipients = device.boolean("foreign_recipients", false);
+  return options;
 }
 
 }  // namespace alarmwire::smtp

@@ -2,8 +2,7 @@
 
 #include <netinet/tcp.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "edge/smtp/messages.hpp"
@@ -29,14 +28,15 @@ void log_of_device(DoorShared& shared, const Device& device, const log::Event& e
 }
 
 Connection::Connection(tcp::socket socket, std::shared_ptr<DoorShared> shared,
-                       std::shared_ptr<const SessionSettings> settings, std::string listener,
-                       ReplyMode mode, Device& device)
-    : socket_(std::move(socket)),
+                       ConnectionPolicy policy, Device& device)
+    : wire_(std::move(socket)),
+      tls_(std::move(policy.tls)),
       shared_(std::move(shared)),
-      listener_(std::move(listener)),
-      mode_(mode),
+      listener_(std::move(policy.listener)),
+      mode_(policy.mode),
       device_(device),
-      session_(std::move(settings), {listener_, device.name, device.address}, *this, steady_now()) {
+      session_(std::move(policy.settings), {listener_, device.name, device.address, policy.options},
+               *this, steady_now()) {
   ++device_.sessions;
 }
 
@@ -48,7 +48,7 @@ void Connection::start() {
 void Connection::on_tick(SteadyTime now) {
   if (closed_) return;
   session_.on_time(now);
-  flush();
+  resume();  // a reply that was held back may be due
   if (closed_ || !session_.is_closing()) return;
   if (closing_since_ == SteadyTime{}) closing_since_ = now;
   if (now - closing_since_ >= linger_time) close();
@@ -75,10 +75,15 @@ void Connection::wait_readable() {
   const bool wanted = lingering_ || (pending_.empty() && session_.wants_input());
   if (closed_ || gone_ || reading_ || !wanted) return;
   reading_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code&) {
+  auto on = [self = shared_from_this()](const error_code&) {
     self->reading_ = false;
     self->on_readable();
-  });
+  };
+  if (wire_.has_pending()) {
+    boost::asio::post(wire_.socket().get_executor(), [on] { on({}); });
+  } else {
+    wire_.socket().async_wait(tcp::socket::wait_read, std::move(on));
+  }
 }
 
 void Connection::on_readable() {
@@ -90,23 +95,28 @@ void Connection::on_readable() {
 bool Connection::read_once() {
   if (closed_ || gone_) return false;
   if (!lingering_ && !(pending_.empty() && session_.wants_input())) return false;
-  error_code error;
-  const std::size_t size = socket_.read_some(boost::asio::buffer(shared_->read_buffer), error);
-  if (error == boost::asio::error::would_block) return false;
-  if (error) {
-    peer_gone(error == boost::asio::error::eof ? "the device closed the connection"
+  const Wire::Step step =
+      lingering_ ? wire_.read_raw(shared_->read_buffer) : wire_.read(shared_->read_buffer);
+  if (step.state == Wire::State::wait_read) return false;
+  if (step.state == Wire::State::wait_write) {
+    wait_for(step.state);
+    return false;
+  }
+  if (step.state != Wire::State::moved) {
+    peer_gone(step.state == Wire::State::ended ? "the device closed the connection"
                                                : "the connection was reset");
     return false;
   }
   if (lingering_) {
-    lingered_bytes_ += size;
+    lingered_bytes_ += step.bytes;
     if (lingered_bytes_ > linger_bytes_max) close();
   } else {
     replied_ = false;
-    take({shared_->read_buffer.data(), size});
+    take({shared_->read_buffer.data(), step.bytes});
     if (!replied_) acknowledge_now();
   }
-  return size == shared_->read_buffer.size();
+  // TLS hands out one record at a time, and the socket does not announce the next.
+  return wire_.is_encrypted() || step.bytes == shared_->read_buffer.size();
 }
 
 // Devices write a command in two pieces ("NOOP", then CRLF) or the final dot behind the body, and
@@ -115,7 +125,7 @@ bool Connection::read_once() {
 void Connection::acknowledge_now() {
   if (closed_) return;
   const int on = 1;
-  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  setsockopt(wire_.socket().native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 // Offers bytes to the session; what it does not take waits in pending_.
@@ -124,6 +134,7 @@ void Connection::take(std::string_view bytes) {
   do {
     used = session_.consume(bytes, steady_now());
     bytes.remove_prefix(used);
+    if (session_.wants_tls()) throw_away_clear_text();
     flush();
   } while (!bytes.empty() && used > 0 && !closed_);
   if (!session_.is_closing()) pending_.assign(bytes);
@@ -151,29 +162,66 @@ void Connection::peer_gone(std::string_view how) {
 // Writing
 
 void Connection::flush() {
-  while (!closed_ && !writing_) {
+  while (!closed_ && !waiting_) {
     if (outbox_.empty()) outbox_ = session_.take_output();
     if (outbox_.empty()) break;
-    error_code error;
-    const std::size_t size = socket_.write_some(boost::asio::buffer(outbox_), error);
-    outbox_.erase(0, size);
+    const Wire::Step step = wire_.write(outbox_);
+    outbox_.erase(0, step.bytes);
     replied_ = true;
-    if (error == boost::asio::error::would_block) return wait_writable();
-    if (error) {
+    if (step.state == Wire::State::wait_read || step.state == Wire::State::wait_write) {
+      return wait_for(step.state);
+    }
+    if (step.state != Wire::State::moved) {
       outbox_.clear();
       gone_ = true;
       session_.on_disconnect("the connection was reset");
     }
   }
-  if (!closed_ && !writing_ && session_.is_closing()) after_last_reply();
+  if (closed_ || waiting_) return;
+  if (session_.wants_tls()) return shake_hands();
+  if (session_.is_closing()) after_last_reply();
 }
 
-void Connection::wait_writable() {
-  writing_ = true;
-  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const error_code&) {
-    self->writing_ = false;
+void Connection::wait_for(Wire::State what) {
+  if (std::exchange(waiting_, true)) return;
+  const auto direction =
+      what == Wire::State::wait_read ? tcp::socket::wait_read : tcp::socket::wait_write;
+  wire_.socket().async_wait(direction, [self = shared_from_this()](const error_code&) {
+    self->waiting_ = false;
     self->resume();
+    self->on_readable();
   });
+}
+
+// TLS
+
+// What came before our 220 can only be clear text: the session has it thrown away.
+void Connection::throw_away_clear_text() {
+  for (std::size_t bytes = 0; bytes < linger_bytes_max;) {
+    const Wire::Step step = wire_.read_raw(shared_->read_buffer);
+    if (step.state != Wire::State::moved) return;
+    session_.consume({shared_->read_buffer.data(), step.bytes}, steady_now());
+    bytes += step.bytes;
+  }
+}
+
+void Connection::shake_hands() {
+  if (!tls_) return tls_failed("there is no certificate");
+  const Wire::Step step = wire_.handshake(tls_);
+  if (step.state == Wire::State::wait_read || step.state == Wire::State::wait_write) {
+    return wait_for(step.state);
+  }
+  if (step.state != Wire::State::moved) return tls_failed(wire_.why());
+  session_.on_tls_started(steady_now());
+  note_quirks();
+  flush();
+  wait_readable();
+}
+
+void Connection::tls_failed(const std::string& why) {
+  remark(SMTP_TLS_FAILED, why);
+  session_.on_disconnect("the TLS handshake failed");
+  flush();
 }
 
 // Closing with unread bytes would reset the connection and may destroy our last reply on its way,
@@ -183,8 +231,9 @@ void Connection::after_last_reply() {
   if (lingering_) return;
   lingering_ = true;
   pending_ = {};
+  wire_.say_goodbye();
   error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  wire_.socket().shutdown(tcp::socket::shutdown_send, ignored);
   wait_readable();
 }
 
@@ -192,9 +241,10 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   session_.on_disconnect("the connection was closed");
+  note_quirks();
   incoming_.reset();
   error_code ignored;
-  socket_.close(ignored);
+  wire_.socket().close(ignored);
   --device_.sessions;
   shared_->on_closed(shared_from_this());
 }
@@ -258,6 +308,8 @@ void Connection::book(const Outcome& outcome) {
                                   {"alarm_id", outcome.id.to_string()},
                                   {"size_bytes", mail_bytes_},
                                   {"recipients", mail_recipients_},
+                                  {"tls", wire_.tls_version()},
+                                  {"user", session_.user()},
                                   {"stage", stored ? "stored" : "spooled"}});
 }
 
@@ -277,8 +329,18 @@ void Connection::remark(const log::Event& event, std::string_view detail) {
   log_of_device(*shared_, device_, event, listener_, detail);
 }
 
+std::string Connection::nonce() {
+  return AlarmId::make(wall_now_us()).to_string();  // unique, and 74 of its bits are random
+}
+
+std::chrono::milliseconds Connection::auth_delay(bool right) {
+  return shared_->devices.auth_delay(device_, right, steady_now());
+}
+
 void Connection::note_quirks() {
-  const QuirkSet fresh = session_.quirks().without(device_.quirks);
+  QuirkSet seen = session_.quirks();
+  if (wire_.is_old_tls()) seen.add(Quirk::old_tls);
+  const QuirkSet fresh = seen.without(device_.quirks);
   if (fresh.empty()) return;
   device_.quirks.add(fresh);
   for (std::size_t i = 0; i < quirk_count; ++i) {

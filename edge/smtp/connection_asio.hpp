@@ -17,6 +17,7 @@
 #include "edge/smtp/device_table.hpp"
 #include "edge/smtp/intake.hpp"
 #include "edge/smtp/session.hpp"
+#include "edge/smtp/wire.hpp"
 
 namespace alarmwire::smtp {
 
@@ -42,11 +43,19 @@ struct DoorShared {
 void log_of_device(DoorShared& shared, const Device& device, const log::Event& event,
                    std::string_view listener, std::string_view detail);
 
+// What a listener gives each of its connections.
+struct ConnectionPolicy {
+  std::shared_ptr<const SessionSettings> settings;
+  std::shared_ptr<const TlsContext> tls;  // null: not available
+  std::string listener;
+  ReplyMode mode = ReplyMode::assured;
+  DeviceOptions options;
+};
+
 class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<DoorShared> shared,
-             std::shared_ptr<const SessionSettings> settings, std::string listener, ReplyMode mode,
-             Device& device);
+             ConnectionPolicy policy, Device& device);
 
   void start();
   void on_tick(SteadyTime now);  // time limits
@@ -60,11 +69,17 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void finish() override;
   void lost(const Envelope& envelope, const std::string& reason) override;
   void remark(const log::Event& event, std::string_view detail) override;
+  std::string nonce() override;
+  std::chrono::milliseconds auth_delay(bool right) override;
 
   void appended(std::uint64_t mail);
   void finished(std::uint64_t mail, const Outcome& outcome);
   void book(const Outcome& outcome);
 
+  void shake_hands();
+  void tls_failed(const std::string& why);
+  void throw_away_clear_text();
+  void wait_for(Wire::State what);  // then writing, or the handshake, goes on
   void wait_readable();
   void on_readable();
   bool read_once();  // false: nothing more to do now
@@ -72,13 +87,13 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void take(std::string_view bytes);
   void resume();
   void flush();
-  void wait_writable();
   void after_last_reply();
   void peer_gone(std::string_view how);
   void note_quirks();
   void close();
 
-  boost::asio::ip::tcp::socket socket_;
+  Wire wire_;
+  std::shared_ptr<const TlsContext> tls_;
   std::shared_ptr<DoorShared> shared_;
   std::string listener_;
   ReplyMode mode_;
@@ -95,7 +110,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   SteadyTime closing_since_{};
   bool reading_ = false;
   bool replied_ = false;  // to what was read last
-  bool writing_ = false;
+  bool waiting_ = false;  // for the socket, to write or to go on with the handshake
   bool lingering_ = false;
   bool stopping_ = false;
   bool gone_ = false;

@@ -4,6 +4,22 @@
 
 namespace alarmwire::smtp {
 
+void DataScanner::reset(bool lf_only) {
+  state_ = State::line_start;
+  lf_only_ = lf_only;
+  has_bare_lf_ = false;
+}
+
+// Of a line of content.
+void DataScanner::end_line(bool after_cr) {
+  if (after_cr) {
+    lf_only_ = false;
+  } else {
+    has_bare_lf_ = true;
+  }
+  state_ = after_cr || lf_only_ ? State::line_start : State::in_line;
+}
+
 // `content` is where the span not yet copied begins; it is copied at a dot and at the end only.
 DataScanner::Step DataScanner::scan(std::string_view input, std::string& out) {
   const char* const end = input.data() + input.size();
@@ -24,7 +40,7 @@ DataScanner::Step DataScanner::scan(std::string_view input, std::string& out) {
         const char* const line_feed = found == nullptr ? end : static_cast<const char*>(found);
         const bool after_cr = line_feed != at && line_feed[-1] == '\r';
         if (found != nullptr) {
-          state_ = after_cr ? State::line_start : State::in_line;
+          end_line(after_cr);
           at = line_feed + 1;
         } else {
           state_ = after_cr ? State::cr : State::in_line;
@@ -35,7 +51,7 @@ DataScanner::Step DataScanner::scan(std::string_view input, std::string& out) {
       case State::cr:
         if (*at == '\n') {
           ++at;
-          state_ = State::line_start;
+          end_line(true);
         } else {
           state_ = State::in_line;
         }
@@ -44,12 +60,16 @@ DataScanner::Step DataScanner::scan(std::string_view input, std::string& out) {
         if (*at == '\r') {
           content = ++at;
           state_ = State::dot_cr;
+        } else if (*at == '\n' && lf_only_) {
+          return {static_cast<std::size_t>(at + 1 - input.data()), true};
         } else {
           state_ = State::in_line;
         }
         break;
       case State::dot_cr:
-        if (*at == '\n') return {static_cast<std::size_t>(at + 1 - input.data()), true};
+        if (*at == '\n' && !lf_only_) {
+          return {static_cast<std::size_t>(at + 1 - input.data()), true};
+        }
         out += '\r';
         state_ = State::cr;
         break;

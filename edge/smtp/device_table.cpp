@@ -43,6 +43,23 @@ DeviceTable::Share DeviceTable::share_of_log(const Device& device, SteadyTime no
   return share;
 }
 
+std::chrono::milliseconds DeviceTable::auth_delay(const Device& device, bool right,
+                                                  SteadyTime now) {
+  const auto found = entries_.find(device.address);
+  if (found == entries_.end()) return {};
+  Entry& entry = found->second;
+  if (now - entry.last_wrong >= auth_memory) entry.wrong_passwords = 0;
+  if (!right) {
+    ++entry.wrong_passwords;
+    entry.last_wrong = now;
+  }
+  std::chrono::milliseconds delay{0};
+  for (std::size_t i = 0; i < entry.wrong_passwords && delay < auth_delay_max; ++i) {
+    delay = std::max(auth_delay_first, 2 * delay);
+  }
+  return std::min(delay, auth_delay_max);
+}
+
 void DeviceTable::make_room() {
   auto oldest = entries_.end();
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {

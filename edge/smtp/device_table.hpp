@@ -5,6 +5,7 @@
 // Thread-safety: the door's one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -17,6 +18,11 @@ namespace alarmwire::smtp {
 
 inline constexpr std::size_t devices_max = 4096;
 inline constexpr std::size_t remarks_per_minute_max = 30;  // log entries one device may cause
+// Guessing passwords is slow, and nobody is ever locked out: after a wrong one each answer to AUTH
+// waits, first this long, doubled with every further one up to the most.
+inline constexpr std::chrono::milliseconds auth_delay_first{1000};
+inline constexpr std::chrono::milliseconds auth_delay_max{5000};
+inline constexpr std::chrono::minutes auth_memory{10};  // after the last wrong one
 
 struct Device {
   std::string address;
@@ -45,11 +51,17 @@ class DeviceTable {
   // May this device cause one more log entry?
   Share share_of_log(const Device& device, SteadyTime now);
 
+  // How long the answer to this device's AUTH waits, also to a right one: else who hangs up at once
+  // when none comes would guess faster.
+  std::chrono::milliseconds auth_delay(const Device& device, bool right, SteadyTime now);
+
  private:
   struct Entry {
     Device device;
     SteadyTime minute_began{};
     std::size_t remarks = 0;
+    std::size_t wrong_passwords = 0;
+    SteadyTime last_wrong{};
   };
   void make_room();
   std::unordered_map<std::string, Entry> entries_;

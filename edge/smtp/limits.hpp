@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "edge/smtp/auth.hpp"
+#include "edge/smtp/policy.hpp"
 
 namespace alarmwire::smtp {
 
@@ -19,6 +23,9 @@ inline constexpr std::size_t path_bytes_max = 1000;  // one address; RFC 5321 4.
 // All recipients of one mail together, as encoded: keeps the envelope below envelope_size_max.
 inline constexpr std::size_t recipients_bytes_max = 40 * 1024;
 inline constexpr std::size_t hostname_bytes_max = 255;
+inline constexpr std::size_t auth_line_bytes_max = 12'288;  // RFC 4954 4
+// From the 220 of STARTTLS, or the connect on a TLS port, to the end of the handshake.
+inline constexpr std::chrono::milliseconds tls_handshake_time{60'000};
 
 struct Limits {
   std::size_t command_line_bytes = 64 * 1024;  // RFC 5321 4.5.3.1.4 asks for 512
@@ -36,6 +43,11 @@ struct SessionSettings {
   std::string hostname = "edge.internal";      // in the greeting
   std::vector<std::string> zones{"internal"};  // lower case, without dots at the ends
   Limits limits;
+  TlsMode tls = TlsMode::off;
+  bool tls_available = true;  // there is a certificate
+  AuthMode auth = AuthMode::optional;
+  bool auth_in_clear = true;                       // AUTH also before TLS
+  std::shared_ptr<const Credentials> credentials;  // none: there is nothing to compare with
 };
 
 }  // namespace alarmwire::smtp

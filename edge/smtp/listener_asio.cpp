@@ -10,6 +10,7 @@
 #include "edge/smtp/connection_asio.hpp"
 #include "edge/smtp/messages.hpp"
 #include "edge/smtp/replies.hpp"
+#include "edge/smtp/tls_keeper.hpp"
 
 namespace alarmwire::smtp {
 namespace {
@@ -21,6 +22,7 @@ using boost::system::error_code;
 constexpr std::chrono::milliseconds accept_backoff{100};  // after EMFILE and its like
 constexpr std::chrono::milliseconds tick_max{1000};       // how often time limits are looked at
 constexpr std::chrono::milliseconds tick_min{10};
+constexpr std::chrono::minutes certificate_check{1};
 
 // IPv4 in IPv6's clothes is IPv4 to people.
 asio::ip::address plain(const asio::ip::address& address) {
@@ -33,9 +35,11 @@ struct Listener {
       : config(std::move(what)), acceptor(context), backoff(context) {}
   ListenerConfig config;
   std::shared_ptr<const SessionSettings> settings;
+  std::shared_ptr<const TlsContext> tls;
   tcp::acceptor acceptor;
   asio::steady_timer backoff;
   bool failing = false;  // the last accept failed: logged once per streak
+  bool warned = false;   // of its old TLS
 };
 
 Status open_socket(Listener& listener, const std::vector<InheritedSocket>& inherited) {
@@ -82,8 +86,10 @@ class AsioDoor final : public Door {
         limits_(config.limits),
         resolver_(std::move(resolver)),
         shared_(std::make_shared<DoorShared>(intake)),
+        config_(config),
         tick_timer_(context),
-        stop_timer_(context) {
+        stop_timer_(context),
+        certificate_timer_(context) {
     shared_->on_closed = [this](const std::shared_ptr<Connection>& connection) {
       connections_.erase(connection);
       if (connections_.empty()) last_closed();
@@ -109,6 +115,8 @@ class AsioDoor final : public Door {
   void accept_failed(Listener& listener, const error_code& error);
   void welcome(Listener& listener, tcp::socket socket);
   void refuse(Listener& listener, Device& device, std::string_view why);
+  void apply_settings();
+  void watch_certificate();
   void arm_tick();
   void abort_all();
   void last_closed();
@@ -122,8 +130,11 @@ class AsioDoor final : public Door {
   std::shared_ptr<DoorShared> shared_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
+  Config config_;
+  TlsKeeper tls_;
   asio::steady_timer tick_timer_;
   asio::steady_timer stop_timer_;
+  asio::steady_timer certificate_timer_;
   std::function<void()> stop_done_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers that come too late
   std::uint64_t refused_sessions_ = 0;
@@ -134,18 +145,44 @@ class AsioDoor final : public Door {
 Status AsioDoor::listen(const Config& config, const std::vector<InheritedSocket>& inherited) {
   for (const ListenerConfig& wanted : config.listeners) {
     auto listener = std::make_unique<Listener>(context_, wanted);
-    listener->settings = std::make_shared<SessionSettings>(config.session_settings(wanted));
     const Status opened = open_socket(*listener, inherited);
     if (opened.has_error()) return opened;
     listener->acceptor.non_blocking(true);
     listeners_.push_back(std::move(listener));
   }
+  tls_.refresh(config_, wall_now_us(), true);
+  apply_settings();
+  watch_certificate();
   for (const ListenerStatus& status : snapshot().listeners) {
     log::write(SMTP_LISTENING,
                {{"listener", status.name}, {"address", status.address}, {"port", status.port}});
   }
   for (const auto& listener : listeners_) accept(*listener);
   return {};
+}
+
+// What new sessions of each listener get.
+void AsioDoor::apply_settings() {
+  for (const auto& listener : listeners_) {
+    auto settings = std::make_shared<SessionSettings>(config_.session_settings(listener->config));
+    listener->tls = tls_.context(listener->config.tls_level);
+    settings->tls_available = listener->tls != nullptr;
+    listener->settings = std::move(settings);
+    if (listener->config.is_legacy() && !std::exchange(listener->warned, true)) {
+      log::write(SMTP_TLS_LEGACY,
+                 {{"listener", listener->config.name}, {"tls_level", listener->config.tls_level}});
+    }
+  }
+}
+
+void AsioDoor::watch_certificate() {
+  certificate_timer_.expires_after(certificate_check);
+  certificate_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
+    if (!*alive || cancelled) return;
+    tls_.refresh(config_, wall_now_us(), false);
+    apply_settings();
+    watch_certificate();
+  });
 }
 
 void AsioDoor::accept(Listener& listener) {
@@ -182,9 +219,9 @@ void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
   socket.set_option(asio::socket_base::keep_alive(true), error);
   const asio::ip::address address = plain(peer.address());
   const std::string text = address.to_string();
-  std::string name = resolver_ ? resolver_(address) : "";
-  Device& device =
-      shared_->devices.heard(text, name.empty() ? text : std::move(name), wall_now_us());
+  KnownDevice known = resolver_ ? resolver_(address) : KnownDevice{};
+  Device& device = shared_->devices.heard(text, known.name.empty() ? text : std::move(known.name),
+                                          wall_now_us());
   if (!listener.config.allows(parse_address(text).value_or(AddressBytes{}))) {
     return refuse(listener, device, "not of an allowed network");
   }
@@ -196,9 +233,10 @@ void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
     shed(socket, shared_->read_buffer, replies::too_many_from_device);
     return refuse(listener, device, replies::too_many_from_device);
   }
+  ConnectionPolicy policy{listener.settings, listener.tls, listener.config.name,
+                          listener.config.reply, known.options};
   const auto connection =
-      std::make_shared<Connection>(std::move(socket), shared_, listener.settings,
-                                   listener.config.name, listener.config.reply, device);
+      std::make_shared<Connection>(std::move(socket), shared_, std::move(policy), device);
   connections_.insert(connection);
   connection->start();
   arm_tick();
@@ -247,8 +285,10 @@ Status AsioDoor::reconfigure(const Config& config, DeviceResolver resolver) {
     listener.config = wanted;
     listener.config.address = address;
     listener.config.port = port;
-    listener.settings = std::make_shared<SessionSettings>(config.session_settings(wanted));
   }
+  config_ = config;
+  tls_.refresh(config_, wall_now_us(), true);
+  apply_settings();
   log::write(SMTP_RECONFIGURED);
   if (moved.empty() && matched == listeners_.size()) return {};
   return Failure(Errc::unsupported, "listeners that come, go or move need a restart:" +
@@ -259,6 +299,7 @@ void AsioDoor::stop(std::chrono::milliseconds patience, std::function<void()> do
   stop_done_ = std::move(done);
   if (std::exchange(stopping_, true)) return;
   log::write(SMTP_STOPPING, {{"sessions", connections_.size()}});
+  certificate_timer_.cancel();
   for (const auto& listener : listeners_) {
     error_code ignored;
     listener->acceptor.close(ignored);
@@ -290,13 +331,16 @@ DoorSnapshot AsioDoor::snapshot() const {
     const tcp::endpoint bound = listener->acceptor.local_endpoint(ignored);
     result.listeners.push_back({listener->config.name, listener->config.address,
                                 ignored ? listener->config.port : bound.port(),
-                                listener->config.reply});
+                                listener->config.reply, listener->config.tls, listener->config.auth,
+                                listener->config.is_legacy()});
   }
   result.sessions = connections_.size();
   result.accepted = shared_->accepted;
   result.lost = shared_->lost;
   result.refused_sessions = refused_sessions_;
   result.devices = shared_->devices.all();
+  result.certificate = tls_.identity();
+  result.certificate.keys.clear();
   return result;
 }
 

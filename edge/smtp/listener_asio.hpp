@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "edge/smtp/certificate.hpp"
 #include "edge/smtp/config.hpp"
 #include "edge/smtp/device_table.hpp"
 #include "edge/smtp/inherited.hpp"
@@ -23,14 +24,20 @@
 
 namespace alarmwire::smtp {
 
-// The device's name for an address; "" when it has none (then the address is its name).
-using DeviceResolver = std::function<std::string(const boost::asio::ip::address&)>;
+struct KnownDevice {
+  std::string name;  // "" when it has none (then the address is its name)
+  DeviceOptions options;
+};
+using DeviceResolver = std::function<KnownDevice(const boost::asio::ip::address&)>;
 
 struct ListenerStatus {
   std::string name;
   std::string address;
   std::uint16_t port = 0;
   ReplyMode reply = ReplyMode::assured;
+  TlsMode tls = TlsMode::offered;
+  AuthMode auth = AuthMode::optional;
+  bool legacy_tls = false;  // old, weak TLS is let in: shown as a warning
 };
 
 struct DoorSnapshot {
@@ -40,6 +47,7 @@ struct DoorSnapshot {
   std::uint64_t lost = 0;              // mails begun and not answered 250
   std::uint64_t refused_sessions = 0;  // by a limit or a network
   std::vector<Device> devices;
+  Identity certificate;  // without its keys; without names: TLS is not available
 };
 
 class Door {
@@ -52,9 +60,9 @@ class Door {
   // Ends all sessions as stop() does at its deadline.
   virtual ~Door() = default;
 
-  // SIGHUP: names, zones, limits, networks and reply modes hold for new sessions. Listeners are
-  // matched by name; Errc::unsupported (the rest is applied) when one came, went or moved: that
-  // takes a restart.
+  // SIGHUP: names, zones, limits, networks, TLS, users and reply modes hold for new sessions.
+  // Listeners are matched by name; Errc::unsupported (the rest is applied) when one came, went or
+  // moved: that takes a restart.
   virtual Status reconfigure(const Config& config, DeviceResolver resolver) = 0;
 
   // No new connections; idle sessions hear 421 at once, open mails may finish until `patience` ran

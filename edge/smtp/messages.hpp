@@ -23,6 +23,27 @@ inline constexpr log::Event SMTP_MAIL_LOST{"SMTP_MAIL_LOST", log::Level::error,
                                            "A mail was begun and not answered 250."};
 inline constexpr log::Event SMTP_RECIPIENT_REFUSED{"SMTP_RECIPIENT_REFUSED", log::Level::warning,
                                                    "A recipient was refused."};
+inline constexpr log::Event SMTP_FOREIGN_RECIPIENT{
+    "SMTP_FOREIGN_RECIPIENT", log::Level::info,
+    "A recipient outside the zones was taken by the device's switch; the mail goes to the centre."};
+inline constexpr log::Event SMTP_AUTH_WRONG{"SMTP_AUTH_WRONG", log::Level::warning,
+                                            "A device gave a user or password that is wrong."};
+inline constexpr log::Event SMTP_STARTTLS_INJECTION{
+    "SMTP_STARTTLS_INJECTION", log::Level::warning,
+    "Bytes in clear text came behind STARTTLS; they were thrown away."};
+inline constexpr log::Event SMTP_TLS_FAILED{"SMTP_TLS_FAILED", log::Level::warning,
+                                            "A TLS handshake with a device failed."};
+inline constexpr log::Event SMTP_TLS_LEGACY{
+    "SMTP_TLS_LEGACY", log::Level::warning,
+    "A listener takes old, weak TLS for old devices; what they send can be read on the way."};
+inline constexpr log::Event SMTP_CERTIFICATE_IN_USE{"SMTP_CERTIFICATE_IN_USE", log::Level::info,
+                                                    "New TLS sessions get this certificate."};
+inline constexpr log::Event SMTP_CERTIFICATE_UNUSABLE{
+    "SMTP_CERTIFICATE_UNUSABLE", log::Level::error,
+    "A certificate or its key cannot be used; the door stays open with what it has."};
+inline constexpr log::Event SMTP_CERTIFICATE_ENDS{
+    "SMTP_CERTIFICATE_ENDS", log::Level::warning,
+    "The certificate of the configured files ends soon, or has ended."};
 inline constexpr log::Event SMTP_QUIRK_SEEN{
     "SMTP_QUIRK_SEEN", log::Level::info, "A device departs from the standard; taken all the same."};
 inline constexpr log::Event SMTP_REMARKS_DROPPED{

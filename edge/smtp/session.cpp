@@ -1,20 +1,15 @@
 #include "edge/smtp/session.hpp"
 
-#include <algorithm>
 #include <utility>
 
-#include "common/text.hpp"
+#include "edge/smtp/mail_look.hpp"
 #include "edge/smtp/messages.hpp"
-#include "edge/smtp/path.hpp"
 #include "edge/smtp/replies.hpp"
-#include "edge/smtp/text.hpp"
 
 namespace alarmwire::smtp {
 namespace {
 
-constexpr std::size_t shown_bytes_max = 128;  // of a device's bytes in a reason or remark
-constexpr std::size_t field_overhead = 5;     // tag and length of an encoded envelope field
-constexpr char tls_handshake = 0x16;          // first byte of a TLS ClientHello (RFC 8446 5.1)
+constexpr char tls_handshake = 0x16;  // first byte of a TLS ClientHello (RFC 8446 5.1)
 
 }  // namespace
 
@@ -25,7 +20,17 @@ Session::Session(std::shared_ptr<const SessionSettings> settings, Peer peer, Ses
       host_(host),
       started_(now),
       last_heard_(now),
-      data_since_(now) {
+      data_since_(now),
+      tls_since_(now),
+      held_until_(now) {
+  if (settings_->tls == TlsMode::implicit) {
+    awaited_ = Awaited::tls;
+  } else {
+    greet();
+  }
+}
+
+void Session::greet() {
   reply("220 " + settings_->hostname + " ESMTP Alarmwire");
 }
 
@@ -42,7 +47,15 @@ std::size_t Session::consume(std::string_view input, SteadyTime now) {
   std::size_t used = 0;
   while (used < input.size() && wants_input()) {
     const std::string_view rest = input.substr(used);
-    used += in_data_ ? consume_body(rest) : consume_command(rest, now);
+    if (in_data_) {
+      used += consume_body(rest);
+    } else {
+      used += in_refused_data_ ? consume_refused(rest) : consume_command(rest, now);
+    }
+  }
+  if (wants_tls()) {
+    thrown_away_ += input.size() - used;
+    return input.size();
   }
   return used;
 }
@@ -50,7 +63,7 @@ std::size_t Session::consume(std::string_view input, SteadyTime now) {
 // A line ends at LF; whatever CRs stand before it are dropped. A line in one segment is not copied.
 std::size_t Session::consume_command(std::string_view input, SteadyTime now) {
   if (first_line_ && !line_too_long_ && line_.empty() && input[0] == tls_handshake) {
-    cut(replies::not_smtp, "the peer speaks TLS");
+    cut(replies::not_smtp, "the peer speaks TLS from the first byte");
     return 1;
   }
   const std::size_t end = input.find('\n');
@@ -82,134 +95,57 @@ void Session::run_line(std::string_view line, SteadyTime now) {
   if (++commands_without_progress_ > settings_->limits.commands_without_progress) {
     return cut(replies::no_progress, "too many commands without a mail");
   }
-  if (too_long) return reply(replies::line_too_long);
-  if (!line.ends_with('\r')) quirks_.add(Quirk::bare_lf);
+  if (too_long) {
+    auth_.reset();
+    return reply(replies::line_too_long);
+  }
+  QuirkSet seen;
+  if (line.ends_with('\r')) {
+    lf_only_ = false;
+  } else {
+    seen.add(Quirk::bare_lf);
+  }
   while (line.ends_with('\r')) line.remove_suffix(1);
-  run(parse_command(line), now);
+  if (const std::string refusal = note(seen); !refusal.empty()) return reply(refusal);
+  const Command command = parse_command(line);
+  if (auth_) {
+    take_auth_line(line, now);
+  } else if (!data_refused_.empty() && command.verb == Verb::unknown && !line.empty()) {
+    begin_refused_data(line);
+  } else {
+    data_refused_.clear();
+    run(command, now);
+  }
   if (stopping_ && !mail_ && !closing_) cut(replies::stopping, "the box is stopping");
 }
 
-void Session::run(const Command& command, SteadyTime now) {
-  switch (command.verb) {
-    case Verb::helo:
-    case Verb::ehlo:
-      return greet(command.argument, command.verb == Verb::ehlo);
-    case Verb::mail:
-      return mail(command.argument);
-    case Verb::rcpt:
-      return rcpt(command.argument);
-    case Verb::data:
-      return data(now);
-    case Verb::rset:
-      give_up_mail("the device said RSET", false);
-      return reply(replies::ok);
-    case Verb::noop:
-      return reply(replies::ok);
-    case Verb::quit:
-      give_up_mail("the device said QUIT", false);
-      closing_ = true;
-      return reply(replies::bye);
-    case Verb::vrfy:
-      return reply(replies::verify);
-    case Verb::help:
-      return reply(replies::help);
-    case Verb::not_offered:
-      return reply(replies::not_offered);
-    case Verb::unknown:
-      return reply(replies::unknown);
+void Session::take_auth_line(std::string_view line, SteadyTime now) {
+  if (line.size() > auth_line_bytes_max) {
+    auth_.reset();
+    return reply(replies::auth_line_too_long);
   }
+  auth_->take(line);
+  auth_step(now);
 }
 
-// Never judged by the name: many devices send none, or an odd one. A greeting ends an open mail
-// (RFC 5321 4.1.4).
-void Session::greet(std::string_view name, bool extended) {
-  give_up_mail("the device greeted again", false);
-  helo_ = clean(name, helo_bytes_max);
-  greeted_ = true;
-  if (name.empty()) quirks_.add(Quirk::no_helo_name);
-  if (!extended) return reply("250 " + settings_->hostname);
-  reply("250-" + settings_->hostname + " greets [" + peer_.device_address + "]");
-  reply("250-PIPELINING");
-  reply("250-SIZE " + std::to_string(settings_->limits.message_bytes));
-  reply("250-8BITMIME");
-  reply("250-ENHANCEDSTATUSCODES");
-  reply("250 SMTPUTF8");
+// A device that does not wait for replies sends its mail although DATA was refused. Its lines must
+// not be run as commands: they are read to the final dot, which hears the same reply again.
+void Session::begin_refused_data(std::string_view line) {
+  if (line == ".") return reply(std::exchange(data_refused_, {}));
+  in_refused_data_ = true;
+  scanner_.reset(lf_only_);
 }
 
-void Session::mail(std::string_view argument) {
-  if (mail_) {
-    if (mail_->trouble.empty()) mail_->trouble = "a second MAIL inside the mail";
-    return reply(replies::mail_open);
+std::size_t Session::consume_refused(std::string_view input) {
+  std::string unwanted;
+  const DataScanner::Step step = scanner_.scan(input, unwanted);
+  if (step.ended) {
+    in_refused_data_ = false;
+    lf_only_ = scanner_.lf_only();
+    reply(std::exchange(data_refused_, {}));
+    if (stopping_ && !mail_) cut(replies::stopping, "the box is stopping");
   }
-  std::optional<PathArgument> path = parse_path(argument, "FROM");
-  const MailParameters parameters = parse_mail_parameters(path ? path->parameters : "");
-  mail_.emplace();
-  mail_->declared_size = parameters.size;
-  Envelope& envelope = mail_->envelope;
-  envelope.listener = peer_.listener;
-  envelope.device = peer_.device;
-  envelope.device_address = peer_.device_address;
-  envelope.helo = helo_;
-  if (!path) return refuse_mail(replies::bad_sender);
-  envelope.reverse_path = std::move(path->address);
-  envelope.body_8bit = parameters.body_8bit;
-  envelope.smtputf8 = parameters.smtputf8;
-  quirks_.add(path->quirks);
-  quirks_.add(parameters.quirks);
-  if (!greeted_) quirks_.add(Quirk::no_greeting);
-  if (envelope.reverse_path.empty() && argument.find('<') == std::string_view::npos) {
-    quirks_.add(Quirk::empty_sender);
-  }
-  const std::uint64_t size = parameters.size.value_or(0);
-  if (size > settings_->limits.message_bytes) return refuse_mail(replies::too_large);
-  if (!host_.has_room(size)) return refuse_mail(replies::no_room);
-  reply(replies::sender_ok);
-}
-
-void Session::rcpt(std::string_view argument) {
-  if (!mail_) return reply(replies::mail_first);
-  mail_->recipient_tried = true;
-  std::optional<PathArgument> path = parse_path(argument, "TO");
-  if (!path || path->address.empty()) return refuse_recipient(replies::bad_recipient, argument);
-  const std::string_view domain = domain_of(path->address);
-  if (!domain.empty() && !in_zones(domain, settings_->zones)) {
-    return refuse_recipient(replies::not_ours, path->address);
-  }
-  std::vector<std::string>& recipients = mail_->envelope.recipients;
-  const std::size_t bytes = mail_->recipients_bytes + path->address.size() + field_overhead;
-  if (recipients.size() >= settings_->limits.recipients || bytes > recipients_bytes_max) {
-    commands_without_progress_ = 0;  // a long list, not a prober
-    return refuse_recipient(replies::too_many_recipients, path->address);
-  }
-  quirks_.add(path->quirks);
-  quirks_.add(check_rcpt_parameters(path->parameters));
-  if (domain.empty()) quirks_.add(Quirk::no_domain);
-  mail_->recipients_bytes = bytes;
-  recipients.push_back(std::move(path->address));
-  commands_without_progress_ = 0;
-  reply(replies::recipient_ok);
-}
-
-void Session::data(SteadyTime now) {
-  if (!mail_) return reply(replies::mail_first);
-  if (mail_->envelope.recipients.empty()) {
-    if (!mail_->recipient_tried) {
-      if (mail_->trouble.empty()) mail_->trouble = "DATA without a recipient";
-      return reply(replies::recipient_first);
-    }
-    lose("all recipients were refused; first: " + mail_->trouble);
-    mail_.reset();
-    return reply(replies::no_recipients);
-  }
-  if (!host_.begin(mail_->envelope, mail_->declared_size)) {
-    lose("the box could not take the mail: answered 451 4.3.0");
-    mail_.reset();
-    return reply(replies::cannot_store);
-  }
-  in_data_ = true;
-  data_since_ = now;
-  scanner_.reset();
-  reply(replies::go_ahead);
+  return step.consumed;
 }
 
 // Fills chunk_ up to its limit. A mail over the size limit is told lost at once, read on to its
@@ -237,6 +173,12 @@ std::size_t Session::consume_body(std::string_view input) {
 
 void Session::end_of_data() {
   in_data_ = false;
+  if (scanner_.lf_only()) quirks_.add(Quirk::lf_only);
+  if (scanner_.has_bare_lf()) quirks_.add(Quirk::bare_lf_in_content);
+  lf_only_ = scanner_.lf_only();
+  if (mail_->declared_size && mail_->bytes > *mail_->declared_size) {
+    quirks_.add(Quirk::wrong_size);
+  }
   if (mail_->too_large) {
     chunk_ = {};
     mail_.reset();
@@ -254,7 +196,11 @@ void Session::end_of_data() {
 }
 
 void Session::hand_on(bool last) {
-  mail_->handed_on = true;
+  if (!std::exchange(mail_->handed_on, true)) {
+    QuirkSet seen = look_at_mail(chunk_, last);
+    if (mail_->envelope.body_8bit) seen.remove(Quirk::undeclared_8bit);
+    quirks_.add(seen);
+  }
   host_.append(std::exchange(chunk_, {}), last);
 }
 
@@ -304,16 +250,26 @@ void Session::on_disconnect(std::string_view how) {
   if (closing_) return;
   gone_ = true;
   if (awaited_ == Awaited::last_appended || awaited_ == Awaited::outcome) return;
+  if (!mail_ && greeted_) quirks_.add(Quirk::no_quit);
   give_up_mail(how, true);
   closing_ = true;
 }
 
 void Session::on_time(SteadyTime now) {
-  if (closing_ || awaited_ != Awaited::nothing) return;
+  if (closing_) return;
+  if (awaited_ == Awaited::delay && now >= held_until_) {
+    awaited_ = Awaited::nothing;
+    last_heard_ = now;
+    return reply(std::exchange(held_reply_, {}));
+  }
+  if (wants_tls() && now - tls_since_ >= tls_handshake_time) {
+    return on_disconnect("no TLS handshake");
+  }
+  if (awaited_ != Awaited::nothing) return;
   const Limits& limits = settings_->limits;
   if (now - last_heard_ >= limits.idle_time) {
     cut(replies::idle, "nothing heard for too long");
-  } else if (in_data_ && now - data_since_ >= limits.data_time) {
+  } else if ((in_data_ || in_refused_data_) && now - data_since_ >= limits.data_time) {
     cut(replies::data_too_slow, "the mail took too long");
   } else if (!mail_ && now - started_ >= limits.session_time) {
     cut(replies::session_too_long, "the session was open for too long");
@@ -335,17 +291,11 @@ void Session::reply(std::string_view text) {
   output_ += "\r\n";
 }
 
-void Session::refuse_mail(std::string_view text) {
-  lose("MAIL was answered " + std::string(text));
-  mail_.reset();
-  reply(text);
-}
-
-void Session::refuse_recipient(std::string_view text, std::string_view address) {
-  const std::string shown = printable(address, shown_bytes_max);
-  if (mail_->trouble.empty()) mail_->trouble = shown + " answered " + std::string(text);
-  host_.remark(SMTP_RECIPIENT_REFUSED, shown);
-  reply(text);
+std::string Session::note(QuirkSet seen) {
+  const QuirkSet unwanted = seen.shared_with(peer_.options.refused);
+  quirks_.add(seen);
+  if (unwanted.empty()) return {};
+  return std::string(replies::quirk_refused) + std::string(to_string(unwanted.first()));
 }
 
 // A deliberate end with no recipient named and nothing refused is a prober's, not a lost mail.

@@ -1,6 +1,6 @@
 // One SMTP session of a device, without any I/O: bytes in, replies and requests out (RFC 5321;
 // RFC 2920 PIPELINING, RFC 1870 SIZE, RFC 6152 8BITMIME, RFC 2034 ENHANCEDSTATUSCODES, RFC 6531
-// SMTPUTF8).
+// SMTPUTF8, RFC 9422 LIMITS, RFC 4954 AUTH, RFC 3207 STARTTLS).
 //
 // Promises
 // - The same bytes give the same replies, requests and body, however they were cut into segments.
@@ -8,12 +8,15 @@
 //   up by the device itself before it named a recipient and without an error.
 // - Memory is bounded: one command line, one body chunk, one envelope, output_bytes_max of replies.
 // - While an answer of the host is awaited nothing is consumed; pipelined commands wait.
+// - What came behind STARTTLS in clear text is thrown away, and what was said before TLS forgotten.
 //
 // The driver: write take_output(); read while wants_input() and consume(); call on_time() now and
-// then; close once is_closing() and the output is written.
+// then; close once is_closing() and the output is written. Once wants_tls(): throw away what was
+// read, write the output, make the handshake, say on_tls_started() or on_disconnect().
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +30,7 @@
 #include "edge/smtp/data_scanner.hpp"
 #include "edge/smtp/intake.hpp"
 #include "edge/smtp/limits.hpp"
+#include "edge/smtp/path.hpp"
 #include "edge/smtp/quirk.hpp"
 
 namespace alarmwire::smtp {
@@ -47,12 +51,17 @@ class SessionHost {
   virtual void lost(const Envelope& envelope, const std::string& reason) = 0;
   // Something to log with the device's name: an event of messages.hpp.
   virtual void remark(const log::Event& event, std::string_view detail) = 0;
+  // Letters that were never given before: what a CRAM-MD5 challenge is made of.
+  virtual std::string nonce() = 0;
+  // An AUTH was tried where it is required: how long its answer has to wait, whatever it says.
+  virtual std::chrono::milliseconds auth_delay(bool right) = 0;
 };
 
 struct Peer {
   std::string listener;
   std::string device;
   std::string device_address;
+  DeviceOptions options;
 };
 
 // A mail between MAIL and its reply.
@@ -81,29 +90,48 @@ class Session {
   void on_outcome(const Outcome& outcome, SteadyTime now);
   // The connection is gone; `how` in words. A mail whose final dot was read is still waited for.
   void on_disconnect(std::string_view how);
+  void on_tls_started(SteadyTime now);
   void on_time(SteadyTime now);  // ends the session when a time limit has run out
   void on_stop();                // closes now, or after the mail that is open
   void on_abort();               // closes now, whatever is open
 
   bool wants_input() const;
+  bool wants_tls() const { return awaited_ == Awaited::tls && !closing_; }
+  bool is_encrypted() const { return encrypted_; }
   bool is_closing() const { return closing_; }
   std::string take_output();
   QuirkSet quirks() const { return quirks_; }
+  const std::string& user() const { return user_; }  // of the right password; else empty
 
  private:
-  enum class Awaited : std::uint8_t { nothing, appended, last_appended, outcome };
+  enum class Awaited : std::uint8_t { nothing, appended, last_appended, outcome, tls, delay };
 
   std::size_t consume_command(std::string_view input, SteadyTime now);
   void run_line(std::string_view line, SteadyTime now);
+  void take_auth_line(std::string_view line, SteadyTime now);
+  void begin_refused_data(std::string_view line);
   void run(const Command& command, SteadyTime now);
-  void greet(std::string_view name, bool extended);
+  void greet();
+  void hello(std::string_view name, bool extended);
+  std::string extended_reply() const;
+  void start_tls(std::string_view argument, SteadyTime now);
+  bool offers_auth() const;
+  void auth(std::string_view argument, SteadyTime now);
+  void auth_step(SteadyTime now);
+  void auth_end(const AuthExchange& exchange, SteadyTime now);
   void mail(std::string_view argument);
+  std::string why_no_mail(const PathArgument& path, const MailParameters& parameters);
   void rcpt(std::string_view argument);
+  std::string why_no_recipient(const PathArgument& path);
   void data(SteadyTime now);
+  void refuse_data(std::string_view text);
   std::size_t consume_body(std::string_view input);
+  std::size_t consume_refused(std::string_view input);
   void end_of_data();
 
   void reply(std::string_view text);
+  // Notes what was seen; the reply to say instead where the device is not to have one of them.
+  std::string note(QuirkSet seen);
   void refuse_mail(std::string_view text);  // MAIL not taken: reply, lost
   void refuse_recipient(std::string_view text, std::string_view address);
   void give_up_mail(std::string_view how, bool abnormal);  // ends an open mail without a 250
@@ -119,17 +147,29 @@ class Session {
   std::string output_;
   std::string chunk_;  // body bytes not yet handed on
   std::optional<OpenMail> mail_;
+  std::optional<AuthExchange> auth_;
+  std::string user_;
+  std::string data_refused_;  // the reply to a DATA whose mail may follow all the same
+  std::string held_reply_;    // to an AUTH, until held_until_
   DataScanner scanner_;
   SteadyTime started_;
   SteadyTime last_heard_;
   SteadyTime data_since_;
+  SteadyTime tls_since_;
+  SteadyTime held_until_;
+  std::size_t thrown_away_ = 0;  // bytes behind STARTTLS
   std::size_t commands_without_progress_ = 0;
   QuirkSet quirks_;
   Awaited awaited_ = Awaited::nothing;
   bool first_line_ = true;
   bool line_too_long_ = false;
   bool greeted_ = false;
+  bool extended_ = false;  // … by EHLO
+  bool encrypted_ = false;
+  bool authenticated_ = false;
+  bool lf_only_ = true;  // every line so far ended in LF alone
   bool in_data_ = false;
+  bool in_refused_data_ = false;
   bool stopping_ = false;
   bool gone_ = false;  // no peer any more to hear the outcome
   bool closing_ = false;

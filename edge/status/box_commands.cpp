@@ -80,6 +80,9 @@ void BoxCommands::install(control::Server& server) {
   server.handle("devices", [this](Request, const Reply& reply) {
     reply->result({{"devices", describe_devices(figures_().door)}});
   });
+  server.handle("certificate", [this](Request, const Reply& reply) {
+    reply->result(describe_certificate(figures_().door.certificate));
+  });
   server.handle("alarms", [this](Request request, const Reply& reply) { alarms(request, reply); });
   server.handle("alarm", [this](Request request, const Reply& reply) { alarm(request, reply); });
   server.handle("trace", [this](Request request, const Reply& reply) { trace(request, reply); });

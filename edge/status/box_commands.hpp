@@ -1,6 +1,6 @@
-// The box's answers on its control socket (docs/control.md): status, devices, alarms, alarm,
-// alarm-body, trace, tail. Thread-safety: the io_context's one thread; the spool answers from its
-// own, responders allow that, and this object may be gone by then.
+// The box's answers on its control socket (docs/control.md): status, devices, certificate, alarms,
+// alarm, alarm-body, trace, tail. Thread-safety: the io_context's one thread; the spool answers
+// from its own, responders allow that, and this object may be gone by then.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 #include "edge/status/box_status.hpp"
 
 #include <boost/json/array.hpp>
+#include <set>
 #include <string_view>
 
 #include "common/text.hpp"
@@ -106,13 +107,42 @@ std::string_view name_of(smtp::ReplyMode mode) {
   return "?";
 }
 
+std::string_view name_of(smtp::TlsMode mode) {
+  switch (mode) {
+    case smtp::TlsMode::off:
+      return "off";
+    case smtp::TlsMode::offered:
+      return "starttls";
+    case smtp::TlsMode::required:
+      return "required";
+    case smtp::TlsMode::implicit:
+      return "implicit";
+  }
+  return "?";
+}
+
+std::string_view name_of(smtp::AuthMode mode) {
+  switch (mode) {
+    case smtp::AuthMode::off:
+      return "off";
+    case smtp::AuthMode::optional:
+      return "optional";
+    case smtp::AuthMode::required:
+      return "required";
+  }
+  return "?";
+}
+
 json::object describe_door(const smtp::DoorSnapshot& door) {
   json::array listeners;
   for (const smtp::ListenerStatus& listener : door.listeners)
     listeners.push_back({{"name", listener.name},
                          {"address", listener.address},
                          {"port", listener.port},
-                         {"reply", name_of(listener.reply)}});
+                         {"reply", name_of(listener.reply)},
+                         {"tls", name_of(listener.tls)},
+                         {"auth", name_of(listener.auth)},
+                         {"legacy_tls", listener.legacy_tls}});
   return {
       {"listeners", std::move(listeners)},
       {"sessions", door.sessions},
@@ -173,9 +203,29 @@ json::object describe(const BoxFigures& figures) {
   };
 }
 
+json::object describe_certificate(const smtp::Identity& certificate) {
+  const std::set<std::string>& addresses = certificate.names.addresses;
+  const std::set<std::string>& hosts = certificate.names.hosts;
+  json::array names;
+  for (const std::string& host : hosts) names.emplace_back(scrub_utf8(host));
+  return {{"available", !certificate.fingerprint.empty()},
+          {"own_authority", !certificate.ca_pem.empty()},
+          {"fingerprint", certificate.fingerprint},
+          {"ca_fingerprint", certificate.ca_fingerprint},
+          {"valid_until_us", certificate.not_after_s * 1'000'000},
+          {"names", std::move(names)},
+          {"addresses", json::array(addresses.begin(), addresses.end())},
+          {"ca_pem", certificate.ca_pem}};
+}
+
 json::array describe_devices(const smtp::DoorSnapshot& door) {
   json::array list;
-  for (const smtp::Device& device : door.devices)
+  for (const smtp::Device& device : door.devices) {
+    json::array quirks;
+    for (std::size_t i = 0; i < smtp::quirk_count; ++i) {
+      const auto quirk = static_cast<smtp::Quirk>(i);
+      if (device.quirks.has(quirk)) quirks.emplace_back(smtp::to_string(quirk));
+    }
     list.push_back({{"address", device.address},
                     {"name", scrub_utf8(device.name)},
                     {"sessions", device.sessions},
@@ -184,7 +234,9 @@ json::array describe_devices(const smtp::DoorSnapshot& door) {
                     {"last_heard_us", device.last_heard_us},
                     {"last_mail_us", device.last_mail_us},
                     {"last_error_us", device.last_error_us},
-                    {"last_error", scrub_utf8(device.last_error)}});
+                    {"last_error", scrub_utf8(device.last_error)},
+                    {"quirks", std::move(quirks)}});
+  }
   return list;
 }
 

@@ -29,5 +29,7 @@ struct BoxFigures {
 
 boost::json::object describe(const BoxFigures& figures);
 boost::json::array describe_devices(const smtp::DoorSnapshot& door);
+// What devices need to trust the box: its certificate's facts and its CA, in PEM. No key.
+boost::json::object describe_certificate(const smtp::Identity& certificate);
 
 }  // namespace alarmwire::status

@@ -27,9 +27,14 @@ TEST(Config, HasDefaultsForEverything) {
   EXPECT_EQ(config.hostname, "edge.internal");
   EXPECT_EQ(config.zones, std::vector<std::string>{"internal"});
   EXPECT_EQ(config.limits.message_bytes, 64u * 1024 * 1024);
-  ASSERT_EQ(config.listeners.size(), 1u);
+  ASSERT_EQ(config.listeners.size(), 3u);
   EXPECT_EQ(config.listeners[0].port, 25);
   EXPECT_EQ(config.listeners[0].reply, ReplyMode::assured);
+  EXPECT_EQ(config.listeners[0].tls, TlsMode::offered);
+  EXPECT_EQ(config.listeners[1].port, 587);
+  EXPECT_EQ(config.listeners[2].port, 465);
+  EXPECT_EQ(config.listeners[2].tls, TlsMode::implicit);
+  for (const ListenerConfig& listener : config.listeners) EXPECT_FALSE(listener.is_legacy());
 }
 
 TEST(Config, ReadsWhatIsSaid) {

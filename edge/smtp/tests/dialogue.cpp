@@ -32,6 +32,10 @@ class FakeHost final : public SessionHost {
   void remark(const log::Event& event, std::string_view) override {
     transcript.remarks.emplace_back(event.id);
   }
+  std::string nonce() override { return "1896.697170952"; }
+  std::chrono::milliseconds auth_delay(bool right) override {
+    return std::chrono::milliseconds(right ? 0 : 5000);
+  }
 
   bool answer(Session& session, SteadyTime now) {
     if (!setting_.answers) return false;
@@ -115,7 +119,7 @@ Transcript replay(std::string_view bytes, const Cuts& cuts, const Setting& setti
   SteadyTime now{};
   FakeHost host(setting);
   auto settings = std::make_shared<const SessionSettings>(setting.session);
-  Session session(settings, {"lan", "cam-1", "192.0.2.7"}, host, now);
+  Session session(settings, {"lan", "cam-1", "192.0.2.7", setting.device}, host, now);
   Transcript& transcript = host.transcript;
   const auto drain = [&] {
     do {
@@ -123,19 +127,35 @@ Transcript replay(std::string_view bytes, const Cuts& cuts, const Setting& setti
     } while (host.answer(session, now));
   };
   drain();
-  while (!bytes.empty() && !session.is_closing()) {
-    std::string_view segment = bytes.substr(0, cuts(bytes.size()));
-    bytes.remove_prefix(segment.size());
-    while (!segment.empty() && !session.is_closing()) {
-      const std::size_t used = session.consume(segment, now);
-      segment.remove_prefix(used);
-      drain();
-      if (used == 0 && !session.wants_input()) break;  // an answer that never comes
+  const auto send = [&](std::string_view part) {
+    while (!part.empty() && !session.is_closing()) {
+      std::string_view segment = part.substr(0, cuts(part.size()));
+      part.remove_prefix(segment.size());
+      while (!segment.empty() && !session.is_closing()) {
+        const std::size_t used = session.consume(segment, now);
+        segment.remove_prefix(used);
+        drain();
+        if (used > 0 || session.wants_input()) continue;
+        if (!setting.answers) break;  // an answer that never comes
+        now += std::chrono::seconds(10);
+        session.on_time(now);  // an answer that is held back
+        drain();
+      }
     }
+  };
+  while (true) {
+    const std::size_t mark = bytes.find(tls_mark);
+    send(bytes.substr(0, mark));
+    if (mark == std::string_view::npos) break;
+    if (session.wants_tls()) session.on_tls_started(now);
+    drain();
+    bytes.remove_prefix(mark + tls_mark.size());
   }
   end(session, setting.ending, now, setting);
   drain();
   transcript.quirks = session.quirks();
+  transcript.user = session.user();
+  transcript.encrypted = session.is_encrypted();
   transcript.closed = session.is_closing();
   return transcript;
 }

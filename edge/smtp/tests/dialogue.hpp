@@ -33,6 +33,8 @@ struct Transcript {
   std::vector<LostMail> lost;
   std::vector<std::string> remarks;  // event ids
   QuirkSet quirks;
+  std::string user;
+  bool encrypted = false;
   bool closed = false;
   bool operator==(const Transcript&) const = default;
 };
@@ -45,6 +47,7 @@ enum class Ending : std::uint8_t { open, disconnect, stop, abort, idle };
 
 struct Setting {
   SessionSettings session;
+  DeviceOptions device;
   bool room = true;
   bool can_begin = true;
   std::vector<Outcome::Kind> outcomes;  // in turn; `spooled` when there are no more
@@ -56,6 +59,9 @@ using Cuts = std::function<std::size_t(std::size_t left)>;  // length of the nex
 Cuts whole();
 Cuts bytewise();
 Cuts at_random(std::uint32_t seed);
+
+// Where the peer makes the handshake, if the session wants TLS there; not itself sent.
+inline constexpr std::string_view tls_mark = "<TLS>";
 
 Transcript replay(std::string_view bytes, const Cuts& cuts, const Setting& setting = {});
 // Replays whole, byte by byte and at random cuts; fails the test where the transcripts differ.

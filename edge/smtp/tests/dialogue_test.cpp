@@ -64,8 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
              {"a\r\n"},
              1},
         Case{"NOOP, VRFY, HELP, EXPN, unknown",
-             "NOOP\r\nNOOP x\r\nVRFY alarm\r\nHELP\r\nEXPN all\r\nSTARTTLS\r\nAUTH "
-             "LOGIN\r\nXYZZY\r\n\r\n",
+             "NOOP\r\nNOOP x\r\nVRFY alarm\r\nHELP\r\nEXPN all\r\nSTARTTLS\r\nBDAT "
+             "3 LAST\r\nXYZZY\r\n\r\n",
              "250:2.0.0 250:2.0.0 252:2.5.0 214:2.0.0 502:5.5.1 502:5.5.1 502:5.5.1 500:5.5.1 "
              "500:5.5.1",
              {}},
@@ -190,7 +190,8 @@ TEST(Dialogue, TellsItsExtensionsAndNothingOfTheDevice) {
   EXPECT_EQ(transcript.replies,
             "220 edge.internal ESMTP Alarmwire\r\n250-edge.internal greets [192.0.2.7]\r\n"
             "250-PIPELINING\r\n250-SIZE 67108864\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
-            "250 SMTPUTF8\r\n");
+            "250-SMTPUTF8\r\n250-LIMITS RCPTMAX=1000\r\n250-AUTH PLAIN LOGIN CRAM-MD5\r\n"
+            "250 AUTH=PLAIN LOGIN CRAM-MD5\r\n");
 }
 
 TEST(Dialogue, TheReplySaysTheStageAndTheId) {

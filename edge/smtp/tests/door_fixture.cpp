@@ -148,6 +148,7 @@ void Client::reset() {
 
 DoorTest::DoorTest() : work_(context.get_executor()), thread_([this] { context.run(); }) {
   config.hostname = "box.internal";
+  config.listeners.resize(1);
   config.listeners[0].address = "127.0.0.1";
   config.listeners[0].port = 0;
 }
@@ -161,7 +162,11 @@ DoorTest::~DoorTest() {
 void DoorTest::open(std::vector<InheritedSocket> inherited) {
   on_loop([&] {
     auto opened = Door::open(
-        context, config, intake, [](const auto&) { return "cam-1"; }, inherited);
+        context, config, intake,
+        [this](const auto&) {
+          return KnownDevice{"cam-1", device};
+        },
+        inherited);
     if (opened.has_error()) {
       ADD_FAILURE() << opened.error().diagnostics;
     } else {

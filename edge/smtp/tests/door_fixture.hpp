@@ -99,6 +99,7 @@ class DoorTest : public testing::Test {
   boost::asio::io_context context{1};
   MemoryIntake intake{context};
   Config config;
+  DeviceOptions device;
   std::unique_ptr<Door> door;
 
  private:

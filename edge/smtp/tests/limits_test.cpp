@@ -105,6 +105,8 @@ TEST(Limits, APeerThatDoesNotReadItsRepliesIsNotReadFurther) {
     void finish() override {}
     void lost(const Envelope&, const std::string&) override {}
     void remark(const log::Event&, std::string_view) override {}
+    std::string nonce() override { return ""; }
+    std::chrono::milliseconds auth_delay(bool) override { return {}; }
   } host;
   auto settings = std::make_shared<SessionSettings>();
   settings->limits.commands_without_progress = 1'000'000;
