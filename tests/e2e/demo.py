@@ -159,13 +159,24 @@ def kill_day(world, story):
                 f"twice {len(doubled)})")
 
 
+def prepare(world):
+    """Beside port 25, where STARTTLS is offered too, the two ports devices know for TLS."""
+    address = world.box.lan_address
+    world.box.listeners += [{"name": "submission", "address": address, "port": 587},
+                            {"name": "smtps", "address": address, "port": 465}]
+
+
 def environment(world):
     box, centre = world.box, world.centre
+    authority = world.folder / "box-ca.pem"
+    box.alarmwire("certificate", "export", "--out", str(authority), json_output=False)
     return {
         "DEMO_RUN": world.folder,
         "DEMO_NETNS_LAN": box.lan.name, "DEMO_NETNS_BOX": box.netns.name,
         "DEMO_NETNS_WAN": world.wan.name, "DEMO_NETNS_CENTRE": centre.netns.name,
         "DEMO_SMTP": f"{box.lan_address}:{box.smtp_port}",
+        "DEMO_STARTTLS": f"{box.lan_address}:587", "DEMO_SMTPS": f"{box.lan_address}:465",
+        "DEMO_BOX_CA": authority,
         "DEMO_DEVICE_ADDRESS": box.device_address(0),
         "DEMO_PID_EDGE": box.edge.pid, "DEMO_PID_EDGE_TUNNEL": box.tunnel.pid,
         "DEMO_PID_RECEIVER": centre.receiver.pid, "DEMO_PID_RECEIVER_TUNNEL": centre.tunnel.pid,
@@ -194,6 +205,8 @@ def keep(world, story):
     story.say(""". build/demo.env
 # a mail from the camera
 ip netns exec $DEMO_NETNS_LAN swaks --server $DEMO_SMTP --from cam1@edge.internal --to alarm@edge.internal
+# the same inside TLS, the box's certificate checked
+ip netns exec $DEMO_NETNS_LAN swaks --server $DEMO_SMTPS -tlsc --tls-verify --tls-ca-path $DEMO_BOX_CA --from cam1@edge.internal --to alarm@edge.internal
 # what box and centre say
 $DEMO_ALARMWIRE --socket $DEMO_SOCKET_EDGE status
 $DEMO_ALARMWIRE --socket $DEMO_SOCKET_RECEIVER status
@@ -221,7 +234,7 @@ def play(stay):
     story = Story()
     began = time.monotonic()
     story.step("A site, the Internet and a centre: four namespaces, a real WireGuard tunnel")
-    world = World()
+    world = World(prepare=prepare)
     ended_well = False
     try:
         world.start()

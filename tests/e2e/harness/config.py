@@ -42,7 +42,7 @@ def edge(box, centre_public_key, centre_endpoints, prefix):
     for number in range(box.named_devices):
         sections.append(("[[device]]", {
             "name": f"cam{number}", "address": box.device_address(number)}))
-    return toml(sections)
+    return toml(sections + box.more_sections)
 
 
 def receiver(centre, boxes, prefix):

@@ -15,7 +15,7 @@ from .picture import jpeg
 
 TEST_ID = "X-Test-Id"
 _ALARM_LINE = re.compile(rb"^X-Alarmwire-Id: (\S+)\r?$", re.MULTILINE)
-_ID_LINE = re.compile(rb"^" + TEST_ID.encode() + rb": (\S+)\r?$", re.MULTILINE)
+_ID_LINE = re.compile(rb"^" + TEST_ID.encode() + rb": (\S+)\r?$", re.MULTILINE | re.IGNORECASE)
 _REPLY = re.compile(r"(stored at centre|spooled at box|will be delivered), id ([0-9a-f-]{36})")
 _STAGES = {"stored at centre": "stored", "spooled at box": "spooled"}
 

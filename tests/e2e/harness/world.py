@@ -80,6 +80,7 @@ class Box:
             if number == 1 else [f"alarm@{self.id}.internal"]
         self.named_devices = 2
         self.smtp_options, self.spool_options = {}, {}
+        self.more_sections = []  # ("[[smtp.user]]", {…})
         self.listeners = [{"name": "lan", "address": self.lan_address, "port": self.smtp_port,
                            "reply": "assured", "ack_wait": "5s"}]
 
