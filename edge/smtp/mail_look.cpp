@@ -40,6 +40,7 @@ QuirkSet look_at_header(std::string_view text, bool whole) {
   }
   bool complete = whole;
   while (!text.empty()) {
+    if (!whole && text.find('\n') == std::string_view::npos) break;  // a line cut in two
     const std::string_view line = cut_line(text);
     const std::string_view name = field_name(line);
     if (name.empty() && !(line.starts_with(' ') || line.starts_with('\t'))) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "edge/smtp/device_table.hpp"
@@ -141,6 +142,98 @@ TEST(DeviceTable, ADeviceHasItsShareOfTheLogAndItsExcessIsCounted) {
   EXPECT_TRUE(later.allowed);
   EXPECT_EQ(later.dropped_before, 100 - remarks_per_minute_max);
   EXPECT_EQ(table.share_of_log(device, start + 62s).dropped_before, 0u);
+}
+
+TEST(DeviceTable, AnswersToAuthComeLaterWithEveryWrongPasswordUpToALimitAndForAWhile) {
+  DeviceTable table;
+  const Device& device = table.heard("a", "cam", 1);
+  const Device& other = table.heard("b", "cam", 1);
+  const SteadyTime start = SteadyTime{} + 1h;
+  EXPECT_EQ(table.auth_delay(device, true, start), 0ms);
+  for (const auto expected : {1000ms, 2000ms, 4000ms, 5000ms, 5000ms}) {
+    EXPECT_EQ(table.auth_delay(device, false, start), expected);
+  }
+  EXPECT_EQ(table.auth_delay(device, true, start + 1min), auth_delay_max);
+  EXPECT_EQ(table.auth_delay(other, true, start), 0ms);
+  EXPECT_EQ(table.auth_delay(device, true, start + auth_memory), 0ms);
+}
+
+TEST(Config, ReadsSecurityOfListenersUsersAndDevices) {
+  char path[] = "/tmp/door-password-XXXXXX";
+  const int fd = mkstemp(path);
+  ASSERT_EQ(write(fd, "Geheim 17\r\nrest\n", 16), 16);
+  close(fd);
+  const std::string user =
+      "[[smtp.user]]\nname = \"cam\"\npassword_file = \"" + std::string(path) + "\"\n";
+  Status status;
+  const Config config = parse(user + R"(
+[smtp.tls]
+directory = "/d"
+names = ["old.internal"]
+addresses = ["192.0.2.9"]
+[[smtp.listener]]
+name = "a"
+port = 465
+[[smtp.listener]]
+name = "b"
+tls = "required"
+tls_level = 0
+auth = "required"
+auth_in_clear = false
+)",
+                              status);
+  ASSERT_TRUE(status.has_value()) << status.error().diagnostics;
+  EXPECT_TRUE(config.credentials->fit("cam", "Geheim 17"));
+  EXPECT_EQ(config.listeners[0].tls, TlsMode::implicit);
+  EXPECT_FALSE(config.listeners[0].is_legacy());
+  EXPECT_TRUE(config.listeners[1].is_legacy());
+  const SessionSettings settings = config.session_settings(config.listeners[1]);
+  EXPECT_EQ(settings.tls, TlsMode::required);
+  EXPECT_EQ(settings.auth, AuthMode::required);
+  EXPECT_FALSE(settings.auth_in_clear);
+  ASSERT_EQ(chmod(path, 0644), 0);
+  parse(user, status);
+  EXPECT_TRUE(status.has_error()) << "a password that others can read";
+  unlink(path);
+  for (const char* text :
+       {"[smtp.tls]\ncertificate_file = \"x\"", "[smtp.tls]\nnames = [\"A b\"]",
+        "[smtp.tls]\naddresses = [\"x\"]", "[[smtp.listener]]\ntls = \"on\"",
+        "[[smtp.listener]]\ntls_level = 9", "[[smtp.listener]]\nauth = \"required\"",
+        "[[smtp.user]]\nname = \"x\"\npassword_file = \"/nowhere\""}) {
+    parse(text, status);
+    EXPECT_TRUE(status.has_error()) << text;
+  }
+}
+
+TEST(Config, ReadsTheSwitchesOfADevice) {
+  config::Reader reader = config::parse(R"(
+[[device]]
+ehlo_hide = ["starttls", "SIZE"]
+refuse_quirks = ["lf-only"]
+foreign_recipients = true
+[[device]]
+ehlo_hide = ["*"]
+[[device]]
+ehlo_hide = ["CHUNKING"]
+refuse_quirks = ["no-date", "nonsense"]
+)",
+                                        "edge.toml")
+                              .value();
+  config::Table root = reader.root();
+  std::vector<config::Table> tables = root.tables("device");
+  const DeviceOptions first = parse_device_options(tables[0]);
+  EXPECT_TRUE(first.hidden.has(Extension::starttls));
+  EXPECT_TRUE(first.hidden.has(Extension::size));
+  EXPECT_FALSE(first.hidden.has(Extension::auth));
+  EXPECT_TRUE(first.refused.has(Quirk::lf_only));
+  EXPECT_TRUE(first.foreign_recipients);
+  EXPECT_EQ(parse_device_options(tables[1]).hidden, ExtensionSet::all());
+  parse_device_options(tables[2]);
+  const Status status = reader.finish();
+  ASSERT_TRUE(status.has_error());
+  for (const char* const named : {"CHUNKING", "no-date", "nonsense"}) {
+    EXPECT_NE(status.error().diagnostics.find(named), std::string::npos);
+  }
 }
 
 TEST(InheritedSockets, AreThoseMeantForUsWithTheirNames) {

@@ -13,15 +13,18 @@ struct Plain {
   std::size_t consumed = 0;
   bool ended = false;
 };
-Plain scan_plainly(const std::string& input) {
+Plain scan_plainly(const std::string& input, bool lf_only) {
   Plain result;
-  std::size_t line = 0;  // where the line that follows a CRLF begins
+  std::size_t line = 0;  // where the line begins: after CRLF, in LF mode after LF
   for (std::size_t i = 0; i < input.size(); ++i) {
     result.consumed = i + 1;
-    if (i == 0 || input[i] != '\n' || input[i - 1] != '\r') continue;
+    if (input[i] != '\n') continue;
+    const bool crlf = i > 0 && input[i - 1] == '\r';
+    if (!crlf && !lf_only) continue;
     const std::string text = input.substr(line, i + 1 - line);
     line = i + 1;
-    result.ended = text == ".\r\n";
+    result.ended = lf_only ? text == ".\n" : text == ".\r\n";
+    if (crlf) lf_only = false;
     if (result.ended) return result;
     result.content += text[0] == '.' ? text.substr(1) : text;
   }
@@ -30,21 +33,25 @@ Plain scan_plainly(const std::string& input) {
   return result;
 }
 
-TEST(DataScanner, AgreesWithThePlainRulesOnAllShortInputsAndAllCuts) {
+class DataScannerIn : public testing::TestWithParam<bool> {};  // LF mode
+
+TEST_P(DataScannerIn, AgreesWithThePlainRulesOnAllShortInputsAndAllCuts) {
   const std::string letters = "\r\n.a";
   for (std::size_t length = 1; length <= 7; ++length) {
     const std::size_t count = std::size_t{1} << (2 * length);
     for (std::size_t number = 0; number < count; ++number) {
       std::string input;
       for (std::size_t i = 0; i < length; ++i) input += letters[number >> (2 * i) & 3];
-      const Plain plain = scan_plainly(input + "a");
+      const Plain plain = scan_plainly(input + "a", GetParam());
       for (std::size_t cut = 0; cut <= length; ++cut) {
         DataScanner scanner;
+        scanner.reset(GetParam());
         std::string content;
         DataScanner::Step step = scanner.scan(std::string_view(input).substr(0, cut), content);
         std::size_t consumed = step.consumed;
         if (!step.ended) {
-          step = scanner.scan(std::string_view(input + "a").substr(cut), content);
+          const std::string rest = (input + "a").substr(cut);
+          step = scanner.scan(rest, content);
           consumed += step.consumed;
         }
         ASSERT_EQ(step.ended, plain.ended) << testing::PrintToString(input) << " cut " << cut;
@@ -55,12 +62,14 @@ TEST(DataScanner, AgreesWithThePlainRulesOnAllShortInputsAndAllCuts) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(BothModes, DataScannerIn, testing::Bool());
+
 TEST(DataScanner, AgreesOnLongRandomInputsInRandomSegments) {
   std::mt19937 random(7);
   for (int round = 0; round < 300; ++round) {
     std::string input;
     while (input.size() < 2000) input += "\r\n..abcdefgh"[random() % 12];
-    const Plain plain = scan_plainly(input + "a");
+    const Plain plain = scan_plainly(input + "a", false);
     DataScanner scanner;
     std::string content;
     std::string_view left = input;

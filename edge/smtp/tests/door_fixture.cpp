@@ -68,12 +68,14 @@ void MemoryIntake::release() {
   for (auto& call : std::exchange(held_, {})) boost::asio::post(context_, std::move(call));
 }
 
-Client::Client(unsigned port) {
+Client::Client(unsigned port, const char* source) {
   fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience{5, 0};
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  inet_pton(AF_INET, source, &address.sin_addr);
+  bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) reset();

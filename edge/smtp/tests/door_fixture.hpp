@@ -49,7 +49,8 @@ class MemoryIntake final : public Intake {
 
 class Client {
  public:
-  explicit Client(unsigned port);
+  // `source`: the device's address, one of the loopback's.
+  explicit Client(unsigned port, const char* source = "127.0.0.1");
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

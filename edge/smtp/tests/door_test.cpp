@@ -304,13 +304,22 @@ TEST_F(DoorTest, WithoutDescriptorsConnectionsWaitAndAreTakenLater) {
   EXPECT_TRUE(client.reply().starts_with("220"));
 }
 
-TEST_F(DoorTest, AFloodOfOneDeviceDoesNotStopAnother) {
-  config.limits.sessions_per_device = 5;
+TEST_F(DoorTest, AThousandSessionsOfOneDeviceDoNotStopAnothersMail) {
+  constexpr std::size_t flood_size = 1000;
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
   open();
+  const unsigned where = port();
   std::vector<std::unique_ptr<Client>> flood;
-  for (int i = 0; i < 100; ++i) flood.push_back(std::make_unique<Client>(port()));
-  EXPECT_TRUE(eventually([this] { return door->snapshot().refused_sessions == 95; }));
-  EXPECT_EQ(snapshot().sessions, 5u);
+  while (flood.size() < flood_size) flood.push_back(std::make_unique<Client>(where));
+  Client other(where, "127.0.0.2");
+  EXPECT_TRUE(other.reply().starts_with("220"));
+  EXPECT_TRUE(accept_mail(other, "a\r\n").starts_with("250 2.0.0"));
+  const std::size_t most = config.limits.sessions_per_device;
+  EXPECT_TRUE(eventually([&] { return door->snapshot().refused_sessions == flood_size - most; }));
+  EXPECT_EQ(snapshot().sessions, most + 1);
 }
 
 // The heap only: what the kernel holds for a socket comes on top and is not ours to choose.

@@ -119,6 +119,31 @@ TEST(Limits, APeerThatDoesNotReadItsRepliesIsNotReadFurther) {
   EXPECT_TRUE(session.wants_input());
 }
 
+// A byte every ten seconds: slower than anything that still mails.
+TEST(Limits, ASlowSenderIsNotCut) {
+  struct Host final : SessionHost {
+    bool has_room(std::uint64_t) override { return true; }
+    bool begin(const Envelope&, std::optional<std::uint64_t>) override { return true; }
+    void append(std::string, bool) override {}
+    void finish() override { finished = true; }
+    void lost(const Envelope&, const std::string&) override {}
+    void remark(const log::Event&, std::string_view) override {}
+    std::string nonce() override { return ""; }
+    std::chrono::milliseconds auth_delay(bool) override { return {}; }
+    bool finished = false;
+  } host;
+  SteadyTime now{};
+  Session session(std::make_shared<SessionSettings>(), {}, host, now);
+  for (const char c :
+       "EHLO cam\r\n" + mail + rcpt + "DATA\r\n" + std::string(500, 'x') + "\r\n.\r\n") {
+    now += std::chrono::seconds(10);
+    session.on_time(now);
+    ASSERT_EQ(session.consume({&c, 1}, now), 1u);
+    session.take_output();
+  }
+  EXPECT_TRUE(host.finished);
+}
+
 TEST(Limits, AnIdleSessionAndOneThatIsOpenForTooLongAreClosed) {
   Setting setting;
   setting.ending = Ending::idle;
