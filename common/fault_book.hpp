@@ -31,10 +31,10 @@ inline constexpr std::string_view spool_quarantined =
     "spool-quarantined";  // state, box: until salvage is done
 inline constexpr std::string_view upload_swept =
     "upload-swept";  // event, box: cut off by a restart
-inline constexpr std::string_view row_unreadable = "row-unreadable";  // event, box
+inline constexpr std::string_view row_unreadable = "row-unreadable";  // event, both
 inline constexpr std::string_view record_never =
-    "record-never";  // event, box: the centre will not take it
-inline constexpr std::string_view record_conflict = "record-conflict";  // event, both
+    "record-never";  // event, centre: it will never take it
+inline constexpr std::string_view record_conflict = "record-conflict";  // event, centre
 inline constexpr std::string_view record_mismatch = "record-mismatch";  // event, box
 inline constexpr std::string_view tunnel_daemon =
     "tunnel-daemon";  // state, both: alarmwire-tunnel is silent

@@ -1,6 +1,7 @@
 #include "edge/spool/desk.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace alarmwire::spool {
 namespace {
@@ -10,8 +11,9 @@ constexpr std::size_t tasks_turn_max = 32;  // reads answered between two groups
 }  // namespace
 
 bool Desk::has_work() const {
-  return is_stopping_ || !answers_.empty() || !tasks_.empty() || !finals_.empty() ||
-         !chunks_.empty() || !settles_.empty() || !doomed_.empty();
+  return is_stopping_ || !answers_.empty() || !verdicts_.empty() || !tasks_.empty() ||
+         !finals_.empty() || !chunks_.empty() || !settles_.empty() || !receipts_.empty() ||
+         !doomed_.empty();
 }
 
 void Desk::answer(Spool::Callback<void> done, Status status) {
@@ -154,6 +156,22 @@ void Desk::settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
   wake_.notify_one();
 }
 
+void Desk::receipt(const AlarmId& id, const std::string& outlet) {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || receipts_.size() >= receipts_waiting_max) return;
+  receipts_.emplace_back(id, outlet);
+  wake_.notify_one();
+}
+
+void Desk::post_verdict(Task task) {
+  const std::lock_guard lock(mutex_);
+  if (closed_)
+    answers_.push_back([task = std::move(task), why = *closed_](const Failure*) { task(&why); });
+  else
+    verdicts_.push_back(std::move(task));
+  wake_.notify_one();
+}
+
 void Desk::post(Task task) {
   const std::lock_guard lock(mutex_);
   if (!closed_ && tasks_.size() < tasks_max) {
@@ -177,11 +195,14 @@ Work Desk::take(std::chrono::milliseconds wait) {
   Work work;
   work.is_stopping = is_stopping_;
   work.tasks.swap(answers_);
+  std::move(verdicts_.begin(), verdicts_.end(), std::back_inserter(work.tasks));
+  verdicts_.clear();
   for (std::size_t i = 0; i < tasks_turn_max && !tasks_.empty(); ++i) {
     work.tasks.push_back(std::move(tasks_.front()));
     tasks_.pop_front();
   }
   work.settles.swap(settles_);
+  work.receipts.swap(receipts_);
   GroupRoom room{group_rows_max, group_bytes_max};
   finals_.take(room, work.finals);
   chunks_.take(room, work.chunks);
@@ -227,10 +248,13 @@ void Desk::close(const Failure& why) {
   uploads_.clear();
   held_finals_ = 0;
   doomed_.clear();
-  for (Task& task : tasks_)
+  std::move(tasks_.begin(), tasks_.end(), std::back_inserter(verdicts_));
+  for (Task& task : verdicts_)
     answers_.push_back([task = std::move(task), why](const Failure*) { task(&why); });
+  verdicts_.clear();
   tasks_.clear();
   settles_.clear();
+  receipts_.clear();
 }
 
 }  // namespace alarmwire::spool

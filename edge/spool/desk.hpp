@@ -27,10 +27,11 @@ struct Work {
   std::vector<FinalItem> finals;
   std::vector<ChunkItem> chunks;
   std::map<std::pair<EpochId, Lane>, std::uint64_t> settles;
+  std::vector<std::pair<AlarmId, std::string>> receipts;
   bool is_stopping = false;
 
   bool empty() const {
-    return tasks.empty() && finals.empty() && chunks.empty() && settles.empty();
+    return tasks.empty() && finals.empty() && chunks.empty() && settles.empty() && receipts.empty();
   }
 };
 
@@ -43,7 +44,11 @@ class Desk {
   void abort(UploadId upload);
   void commit(NewRecord record, RowId park_row, Spool::Callback<Spooled> done);
   void settle(EpochId epoch, Lane lane, std::uint64_t up_to);
+  void receipt(const AlarmId& id, const std::string& outlet);
   void post(Task task);
+  // Done before any settle() that is called after it. No more wait than the link's credit and its
+  // repeated verdicts allow.
+  void post_verdict(Task task);
   void stop();
 
   // Waits until there is work, or `wait` is over.
@@ -79,8 +84,10 @@ class Desk {
   FairQueue<FinalItem> finals_;
   FairQueue<ChunkItem> chunks_;
   std::deque<Task> tasks_;
+  std::vector<Task> verdicts_;
   std::vector<Task> answers_;  // owed at once, whatever else waits
   std::map<std::pair<EpochId, Lane>, std::uint64_t> settles_;
+  std::vector<std::pair<AlarmId, std::string>> receipts_;
   Uploads uploads_;
   std::vector<std::uint64_t> doomed_;
   std::size_t held_finals_ = 0;  // finals that wait for their chunks

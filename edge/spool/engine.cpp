@@ -13,6 +13,7 @@ constexpr milliseconds background_every{50};    // a slice of housekeeping under
 constexpr milliseconds quiet_min{100};          // so long without a mail: idle
 constexpr milliseconds idle_tick{10'000};       // settled rows expire
 constexpr milliseconds full_probe_every{1000};  // while full: is there room again?
+constexpr std::size_t last_flushes_max = receipts_waiting_max / receipts_group_max + 1;
 
 const Failure closed_failure{Errc::closed, "the spool is closed"};
 
@@ -52,6 +53,10 @@ void Engine::settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
   desk_.settle(epoch, lane, up_to);
 }
 
+void Engine::receipt(const AlarmId& id, const std::string& outlet) {
+  desk_.receipt(id, outlet);
+}
+
 // Answers one read. A row that is not whole is Errc::corrupt for the caller; a file that is not
 // whole is fatal on top.
 template <typename T, typename Answer>
@@ -62,10 +67,8 @@ void Engine::read(Callback<T> done, const RecordKey* key, Answer answer) {
     Result<T> result = answer(*vault_);
     if (result.has_value() || result.error().is(Errc::not_found)) return done(std::move(result));
     const Failure why = result.error();
-    if (why.is(Errc::corrupt)) {
+    if (why.is(Errc::corrupt))
       log::write(SPOOL_ROW_UNREADABLE, {{"key", subject}, {"reason", why.diagnostics}});
-      fault({"row-unreadable", subject, why.diagnostics}, false);
-    }
     done(Failure(Errc::corrupt, why.diagnostics));
     check(why);
   });
@@ -108,14 +111,17 @@ void Engine::verify(const RecordKey& key, Callback<void> done) {
 }
 
 void Engine::reenter(const RecordKey& key, Callback<Spooled> done) {
-  desk_.post([this, key, done = std::move(done)](const Failure* failure) {
+  if (!done) done = [](const Result<Spooled>&) {};
+  desk_.post_verdict([this, key, done = std::move(done)](const Failure* failure) {
     if (failure != nullptr) return done(*failure);
+    if (!vault_->begin_reentry(key))
+      return done(Failure(Errc::not_found, key.to_string() + " is not held, or out of the way"));
     jobs_.push_front(std::make_unique<ReenterJob>(*this, key, done));
   });
 }
 
 void Engine::park(const RecordKey& key, const std::string& reason) {
-  desk_.post([this, key, reason](const Failure* failure) {
+  desk_.post_verdict([this, key, reason](const Failure* failure) {
     if (failure != nullptr) return;
     const Status done = vault_->park(key, reason, wall_now_us());
     if (done.has_error()) check(done.error());
@@ -152,7 +158,7 @@ void Engine::run() {
   for (const Fault& what : start_faults_) fault(what, false);
   while (turn()) {
   }
-  if (!is_fatal_ && vault_->has_lazy_writes()) {
+  for (std::size_t i = 0; i < last_flushes_max && !is_fatal_ && vault_->has_lazy_writes(); ++i) {
     const Status done = vault_->flush();
     if (done.has_error()) check(done.error());
   }
@@ -199,6 +205,7 @@ void Engine::settle_all(const Work& work) {
     const Status done = vault_->settle(key.first, key.second, up_to, now);
     if (done.has_error() && check(done.error())) return;
   }
+  for (const auto& [id, outlet] : work.receipts) vault_->note_receipt(id, outlet);
 }
 
 void Engine::write_group(Work& work) {

@@ -52,6 +52,7 @@ class Engine final : public Spool {
   void list(std::size_t limit, bool waiting_only,
             Callback<std::vector<ListedRecord>> done) override;
   void settle(EpochId epoch, Lane lane, std::uint64_t up_to) override;
+  void receipt(const AlarmId& id, const std::string& outlet) override;
   void park(const RecordKey& key, const std::string& reason) override;
   void reenter(const RecordKey& key, Callback<Spooled> done) override;
   bool has_room(std::uint64_t size) override;

@@ -6,7 +6,7 @@ namespace alarmwire::spool {
 namespace {
 
 constexpr std::uint64_t verify_slice_bytes = 4 * chunk_bytes_max;
-constexpr std::chrono::seconds salvage_retry_wait{1};
+constexpr std::chrono::seconds no_room_wait{1};
 
 }  // namespace
 
@@ -37,7 +37,6 @@ void VerifyJob::finish(const Status& status) {
   if (is_broken) {
     log::write(SPOOL_ROW_UNREADABLE,
                {{"key", key_.to_string()}, {"reason", status.error().diagnostics}});
-    engine_.fault({"row-unreadable", key_.to_string(), status.error().diagnostics}, false);
     done_(Failure(Errc::corrupt, status.error().diagnostics));
     engine_.check(status.error());
     return;
@@ -48,21 +47,51 @@ void VerifyJob::finish(const Status& status) {
 ReenterJob::ReenterJob(Engine& engine, RecordKey key, Spool::Callback<Spooled> done)
     : engine_(engine), key_(key), done_(std::move(done)) {}
 
+bool ReenterJob::is_waiting() const {
+  if (copier_ != nullptr && !copier_->is_done()) return copier_->is_waiting();
+  return steady_now() < not_before_;
+}
+
 void ReenterJob::step() {
-  if (copier_ != nullptr) return copier_->step();
+  if (copier_ != nullptr && !copier_->is_done()) return copier_->step();
+  copier_.reset();
   Result<Row> row = engine_.vault().read(key_);
-  if (row.has_error()) {
-    is_done_ = true;
-    done_(row.error());
-    engine_.check(row.error());
-    return;
-  }
-  const RowId old = row->row;
-  auto commit = [this, old](NewRecord record, Spool::Callback<Spooled> done) {
+  if (row.has_value()) return begin(std::move(*row));
+  if (row.error().is(Errc::corrupt)) return on_unreadable(row.error());
+  finish(row.error());
+  engine_.check(row.error());
+}
+
+void ReenterJob::begin(Row row) {
+  auto commit = [this, old = row.row](NewRecord record, Spool::Callback<Spooled> done) {
     engine_.desk().commit(std::move(record), old, std::move(done));
   };
-  copier_ = std::make_unique<Copier>(engine_, engine_.vault().rows(), std::move(*row), key_.lane,
-                                     commit, std::move(done_));
+  auto entered = [this, done = done_](const Result<Spooled>& result) {
+    if (result.has_error() && result.error().is(Errc::closed)) return done(result);
+    const bool has_no_room =
+        result.has_error() && (result.error().is(Errc::full) || result.error().is(Errc::busy));
+    if (has_no_room)
+      not_before_ = steady_now() + no_room_wait;
+    else if (result.has_error() && result.error().is(Errc::corrupt))
+      on_unreadable(result.error());
+    else
+      finish(result);
+  };
+  copier_ = std::make_unique<Copier>(engine_, engine_.vault().rows(), std::move(row), key_.lane,
+                                     commit, std::move(entered));
+}
+
+// Its old place is settled, so the centre will not hear of it by a Void: the fault is all there is.
+void ReenterJob::on_unreadable(const Failure& why) {
+  log::write(SPOOL_ROW_UNREADABLE, {{"key", key_.to_string()}, {"reason", why.diagnostics}});
+  engine_.fault({"row-unreadable", key_.to_string(), why.diagnostics}, false);
+  engine_.park(key_, "conflict, and it cannot enter again: " + why.diagnostics);
+  finish(why);
+}
+
+void ReenterJob::finish(const Result<Spooled>& result) {
+  is_done_ = true;
+  done_(result);
 }
 
 SalvageJob::SalvageJob(Engine& engine, std::string name)
@@ -109,7 +138,7 @@ void SalvageJob::enter(Salvage::Found found) {
       salvage_->count_unreadable();
     } else if (!result.error().is(Errc::closed)) {
       again_ = number;
-      not_before_ = steady_now() + salvage_retry_wait;
+      not_before_ = steady_now() + no_room_wait;
     }
   };
   auto commit = [this](NewRecord record, Spool::Callback<Spooled> done) {

@@ -32,14 +32,18 @@ class ReenterJob final : public Job {
  public:
   ReenterJob(Engine& engine, RecordKey key, Spool::Callback<Spooled> done);
   void step() override;
-  bool is_waiting() const override { return copier_ != nullptr && copier_->is_waiting(); }
-  bool is_done() const override { return is_done_ || (copier_ != nullptr && copier_->is_done()); }
+  bool is_waiting() const override;
+  bool is_done() const override { return is_done_; }
 
  private:
+  void begin(Row row);
+  void on_unreadable(const Failure& why);
+  void finish(const Result<Spooled>& result);
   Engine& engine_;
   RecordKey key_;
   Spool::Callback<Spooled> done_;
   std::unique_ptr<Copier> copier_;
+  SteadyTime not_before_{};
   bool is_done_ = false;
 };
 

@@ -37,6 +37,11 @@ LaneRange LaneState::range() const {
 
 bool LaneState::settle(std::uint64_t up_to) {
   up_to = std::min(up_to, last);
+  const auto barrier = reentering.lower_bound(cursor);
+  if (barrier != reentering.end() && up_to >= *barrier) {
+    settled_beyond = std::max(settled_beyond, up_to);
+    up_to = *barrier - 1;
+  }
   if (up_to < cursor) return false;
   cursor = up_to + 1;
   skip_parked();
@@ -49,7 +54,12 @@ bool LaneState::park(std::uint64_t seq) {
   const std::uint64_t before = cursor;
   skip_parked();
   is_dirty = is_dirty || cursor != before;
+  reentering.erase(seq);
   return true;
+}
+
+bool LaneState::begin_reentry(std::uint64_t seq) {
+  return is_held(seq) && !parked.contains(seq) && reentering.insert(seq).second;
 }
 
 void LaneState::skip_parked() {

@@ -51,6 +51,8 @@ struct LaneState {
   std::uint64_t cursor = 1;
   std::uint64_t last = 0;
   std::set<std::uint64_t> parked;
+  std::set<std::uint64_t> reentering;  // the cursor waits in front of them
+  std::uint64_t settled_beyond = 0;    // the centre's word that waits for it
   std::uint64_t waiting_bytes = 0;
   WallTimeUs oldest_us = 0;  // accepted_us of the row at cursor; 0: none waits
   bool is_dirty = false;     // floor or cursor are not in the file yet
@@ -64,8 +66,10 @@ struct LaneState {
 
   // Up to and including `up_to`; more than was ever given is cut to that. False: nothing new.
   bool settle(std::uint64_t up_to);
-  // False: was parked already, or is not held.
+  // False: was parked already, or is not held. What waited behind its re-entry is settled next.
   bool park(std::uint64_t seq);
+  // False: parked or under way already, or not held.
+  bool begin_reentry(std::uint64_t seq);
 
  private:
   void skip_parked();

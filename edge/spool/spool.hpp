@@ -41,6 +41,8 @@ inline constexpr std::size_t pending_chunk_bytes_max =
 inline constexpr std::size_t uploads_max = 2048;  // begin_upload() returns 0 beyond
 inline constexpr std::size_t tasks_max = 4096;    // reads waiting; more fail with Errc::busy
 inline constexpr std::size_t settles_max = 4096;  // lanes with an unapplied settle()
+inline constexpr std::size_t receipts_waiting_max = 4096;  // not in the file yet; more are dropped
+inline constexpr std::size_t receipts_group_max = 64;      // written with one group
 inline constexpr std::uint64_t record_bytes_max = 1ull << 30;
 
 struct Config {
@@ -85,6 +87,7 @@ struct StoredRecord {
   RecordHeader header;
   std::string head;  // the first bytes of the body, up to what was asked for
   RowState state = RowState::waiting;
+  std::vector<std::string> receipted;  // outlets whose far side took it; of a waiting one: none
 };
 
 // What is held of one lane of one epoch. Seqs first_held…last are in the file (0, 0: none); below
@@ -127,7 +130,8 @@ class Observer {
   // A record became durable: from commit(), from salvage, from reenter().
   virtual void on_record(const RecordKey& key) = 0;
   // Something people must know: "spool-quarantined", "spool-full" (with its end "over"),
-  // "upload-swept", "row-unreadable".
+  // "upload-swept", "row-unreadable" (only when a re-entry met it: damage met on the way to the
+  // centre is booked there, with the tombstone).
   virtual void on_fault(const std::string& code, const std::string& subject,
                         const std::string& reason, bool over) = 0;
   // fsync failed or the file cannot be trusted any more: stop replying, exit, start anew.
@@ -173,11 +177,20 @@ class Spool {
   // Lazily durable: rides in the next group, or alone after a second; the centre's cursor is the
   // truth after a restart.
   virtual void settle(EpochId epoch, Lane lane, std::uint64_t up_to) = 0;
+  // The far side of an outlet took the alarm. Lazily durable like settle(); of an alarm that is not
+  // held (any more) it is dropped.
+  virtual void receipt(const AlarmId& id, const std::string& outlet) = 0;
+
+  // The two verdicts. Each is there before any settle() that is called after it: a row never counts
+  // as settled whose verdict a crash could undo. Of a row that is parked already they do nothing.
+  //
   // The centre will never take it (`never`), or it is unreadable (Void): kept, visible, out of the
   // way.
   virtual void park(const RecordKey& key, const std::string& reason) = 0;
-  // Conflict: the record enters once more under the current epoch, with its alarm id; the old row
-  // is parked.
+  // Conflict: the record enters once more under the current epoch, with its alarm id; in the same
+  // transaction the old row is parked. Until then the lane is not settled past it. When there is no
+  // room it is tried again; when it is unreadable it is parked, and a fault says so. `done` may be
+  // empty; Errc::not_found: not held, or parked already.
   virtual void reenter(const RecordKey& key, Callback<Spooled> done) = 0;
 
   // A first look for a mail of `size` raw bytes (0: not known), from the account as it stood a

@@ -81,6 +81,16 @@ Status Store::park(RowId row, std::string_view reason, WallTimeUs now) {
   return (*made)->run();
 }
 
+Status Store::add_receipt(const AlarmId& id, const std::string& outlet) {
+  if (!keeps_receipts_) return {};
+  const auto made = statements_.get(
+      "INSERT OR IGNORE INTO receipt(row, outlet)"
+      " SELECT row, ? FROM record INDEXED BY record_id WHERE id = ?");
+  if (made.has_error()) return made.error();
+  (*made)->bind_text(1, outlet).bind_blob(2, id.view());
+  return (*made)->run();
+}
+
 Status Store::set_loose(std::uint64_t body, bool is_doomed) {
   return statements_.run("INSERT OR REPLACE INTO loose(body, is_doomed) VALUES(?, ?)", body,
                          is_doomed ? 1 : 0);
@@ -111,6 +121,13 @@ Status Store::delete_rows(RowId from, RowId to, std::vector<std::uint64_t>& doom
     if (done.has_error()) return done;
   }
   doomed.insert(doomed.end(), bodies.begin(), bodies.end());
+  if (keeps_receipts_) {
+    const Status done = statements_.run(
+        "DELETE FROM receipt WHERE row BETWEEN ? AND ?"
+        " AND row NOT IN (SELECT row FROM parked WHERE row BETWEEN ? AND ?)",
+        from, to, from, to);
+    if (done.has_error()) return done;
+  }
   return statements_.run(
       "DELETE FROM record WHERE row BETWEEN ? AND ?"
       " AND row NOT IN (SELECT row FROM parked WHERE row BETWEEN ? AND ?)",
@@ -152,6 +169,21 @@ Result<std::string> Store::park_reason(RowId row) {
   const Result<bool> found = statement->step();
   if (found.has_error()) return found.error();
   return *found ? std::string(statement->column_text(0)) : std::string{};
+}
+
+Result<std::vector<std::string>> Store::receipts(RowId row) {
+  std::vector<std::string> outlets;
+  if (!keeps_receipts_) return outlets;
+  const auto made = statements_.get("SELECT outlet FROM receipt WHERE row = ?");
+  if (made.has_error()) return made.error();
+  Running statement(**made);
+  statement->bind(1, row);
+  while (true) {
+    const Result<bool> found = statement->step();
+    if (found.has_error()) return found.error();
+    if (!*found) return outlets;
+    outlets.emplace_back(statement->column_text(0));
+  }
 }
 
 Result<std::uint64_t> Store::sum_sizes(RowId from, RowId to) {

@@ -21,7 +21,7 @@ std::string_view synchronous_mode();  // "FULL"
 
 inline constexpr std::uint64_t page_bytes = 4096;
 inline constexpr std::uint64_t wal_frame_bytes = page_bytes + 24;
-inline constexpr std::int64_t schema_version = 1;
+inline constexpr std::int64_t schema_version = 2;
 
 struct StoreOptions {
   std::string path;
@@ -75,6 +75,7 @@ class Store {
   Status write_mark(const SettleMark& mark);
   Status remove_marks(LaneKey lane, WallTimeUs up_to_us);
   Status park(RowId row, std::string_view reason, WallTimeUs now);
+  Status add_receipt(const AlarmId& id, const std::string& outlet);  // to every row with this id
   // A body that no record owns: still arriving, or doomed.
   Status set_loose(std::uint64_t body, bool is_doomed);
   Status clear_loose(std::uint64_t body);
@@ -86,6 +87,7 @@ class Store {
 
   RowReader& rows() { return rows_; }
   Result<std::string> park_reason(RowId row);
+  Result<std::vector<std::string>> receipts(RowId row);
   // Raw bytes of the rows from…to but for parked ones.
   Result<std::uint64_t> sum_sizes(RowId from, RowId to);
   // Newest first by alarm id.
@@ -112,6 +114,7 @@ class Store {
   Status run_checkpoint(const char* sql);
   Result<std::uint64_t> pages(const char* pragma);  // a literal, as for Statements
   Status make_schema();
+  Status migrate();
   Status load_epochs(LaneBook& book, Contents& contents);
   Status load_lanes(LaneBook& book);
   Status load_last_seqs(LaneBook& book);
@@ -120,6 +123,7 @@ class Store {
   Status load_waiting(LaneBook& book, std::size_t waiting_max, Contents& contents);
 
   std::int64_t wal_frames_ = 0;  // outlives database_
+  bool keeps_receipts_ = true;   // false: an older file that had no room for their table
   sqlite::Database database_;
   Statements statements_;
   RowReader rows_;

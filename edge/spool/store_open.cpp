@@ -30,6 +30,9 @@ constexpr const char* schema_sql =
     "CREATE TABLE loose(body INTEGER PRIMARY KEY, is_doomed INTEGER NOT NULL);"
     "CREATE TABLE mark(lane INTEGER NOT NULL, at_us INTEGER NOT NULL, up_to INTEGER NOT NULL,"
     "  PRIMARY KEY(lane, at_us)) WITHOUT ROWID;";
+constexpr const char* receipt_sql =  // since version 2
+    "CREATE TABLE receipt(row INTEGER NOT NULL, outlet TEXT NOT NULL,"
+    "  PRIMARY KEY(row, outlet)) WITHOUT ROWID;";
 
 Failure corrupt(std::string why) {
   return {Errc::corrupt, std::move(why)};
@@ -141,18 +144,33 @@ Status Store::make_schema() {
   const Result<std::int64_t> version = database_.query_int("PRAGMA user_version");
   if (version.has_error()) return version.error();
   if (*version == schema_version) return {};
+  if (*version == 1) return migrate();
   const Result<std::int64_t> tables = database_.query_int("SELECT count(*) FROM sqlite_schema");
   if (tables.has_error()) return tables.error();
   if (*version != 0 || *tables != 0) return corrupt("the file is not a spool of this version");
   Result<sqlite::Transaction> transaction = begin();
   if (transaction.has_error()) return transaction.error();
-  const Status made = database_.exec(schema_sql + std::string("PRAGMA user_version=") +
-                                     std::to_string(schema_version));
+  const Status made = database_.exec(schema_sql + std::string(receipt_sql) +
+                                     "PRAGMA user_version=" + std::to_string(schema_version));
   if (made.has_error()) return made;
   const Status committed = transaction->commit();
   if (committed.has_error()) return committed;
   // A database file that is still empty on the disk would have SQLite throw its WAL away.
   return empty_wal();
+}
+
+// From version 1. A full disk does not keep a box from starting: then there are no receipts in this
+// life.
+Status Store::migrate() {
+  Result<sqlite::Transaction> transaction = begin();
+  Status done = transaction.has_error() ? Status(transaction.error()) : Status{};
+  if (done.has_value())
+    done = database_.exec(std::string(receipt_sql) +
+                          "PRAGMA user_version=" + std::to_string(schema_version));
+  if (done.has_value()) done = transaction->commit();
+  if (done.has_value() || !sqlite::is_full(done.error())) return done;
+  keeps_receipts_ = false;
+  return {};
 }
 
 Status Store::check(std::chrono::milliseconds limit) {

@@ -81,7 +81,22 @@ Result<StoredRecord> Vault::fetch(const RecordKey& key, std::size_t head_bytes_m
   Result<std::string> head = store_->rows().read_body(*row, 0, head_bytes_max);
   if (head.has_error()) return head.error();
   stored.head = std::move(*head);
+  if (stored.state == RowState::waiting) return stored;
+  Result<std::vector<std::string>> receipted = receipts_of(*row);
+  if (receipted.has_error()) return receipted.error();
+  stored.receipted = std::move(*receipted);
   return stored;
+}
+
+Result<std::vector<std::string>> Vault::receipts_of(const Row& row) {
+  Result<std::vector<std::string>> outlets = store_->receipts(row.row);
+  if (outlets.has_error()) return outlets;
+  for (const auto& [id, outlet] : receipts_) {
+    const bool is_news =
+        id == row.id && std::find(outlets->begin(), outlets->end(), outlet) == outlets->end();
+    if (is_news) outlets->push_back(outlet);
+  }
+  return outlets;
 }
 
 Result<std::string> Vault::fetch_body(const RecordKey& key, std::uint64_t offset,

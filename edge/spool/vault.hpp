@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edge/spool/ballast.hpp"
@@ -73,10 +74,16 @@ class Vault {
   // Settled marks, parkings and the like that wait for a transaction, written now.
   Status flush();
   bool has_lazy_writes() const;
-  bool has_urgent_writes() const { return !parkings_.empty() || !dooms_.empty(); }
+  bool has_urgent_writes() const {
+    return !parkings_.empty() || !dooms_.empty() || receipts_.size() >= receipts_group_max;
+  }
 
   Status settle(EpochId epoch, Lane lane, std::uint64_t up_to, WallTimeUs now);
+  void note_receipt(const AlarmId& id, const std::string& outlet);
   Status park(const RecordKey& key, const std::string& reason, WallTimeUs now);
+  // False: not held, or out of the way already. From here on until the row is parked (with the
+  // record that enters, or by park()) nothing of its lane is settled past it.
+  bool begin_reentry(const RecordKey& key);
   void doom(std::uint64_t body);  // a body that nobody wants any more
 
   std::vector<LaneRange> ranges() const { return book_.ranges(); }
@@ -125,6 +132,7 @@ class Vault {
 
   Result<ListedRecord> listed(RowId number);
   Result<std::vector<RowId>> newest_waiting(std::size_t limit);
+  Result<std::vector<std::string>> receipts_of(const Row& row);
   Status load_oldest();
 
   // vault_write.cpp
@@ -137,7 +145,7 @@ class Vault {
   Status put_final(FinalItem& item, std::size_t index, Plan& plan);
   Result<bool> join(const FinalItem& item, std::size_t index, Plan& plan);
   Result<std::optional<Row>> find_twin(const NewRecord& record);
-  void apply(std::vector<FinalItem>& finals, Plan& plan, Written& written);
+  Status apply(std::vector<FinalItem>& finals, Plan& plan, Written& written);
   Status write_lazy();
   void lazy_written();
 
@@ -155,6 +163,7 @@ class Vault {
   Status remove_empty_epochs();
   Status refresh_oldest(LaneState& lane);
   void mark_settled(const LaneState& lane, WallTimeUs now);
+  Status was_parked(LaneState& lane, std::uint64_t waiting_bytes, WallTimeUs now);
 
   // vault_disk.cpp
   void begin_with_ballast();
@@ -180,10 +189,11 @@ class Vault {
   // By end of time slot and lane, so the oldest comes first: settled up to here.
   using MarkKey = std::pair<WallTimeUs, LaneKey>;
   std::map<MarkKey, std::uint64_t> marks_;
-  std::set<MarkKey> dirty_marks_;     // not in the file yet
-  std::vector<Parking> parkings_;     // not in the file yet
-  std::vector<std::uint64_t> dooms_;  // not in the file yet
-  std::deque<std::uint64_t> doomed_;  // in the file; to be deleted in slices
+  std::set<MarkKey> dirty_marks_;                         // not in the file yet
+  std::vector<Parking> parkings_;                         // not in the file yet
+  std::vector<std::uint64_t> dooms_;                      // not in the file yet
+  std::deque<std::pair<AlarmId, std::string>> receipts_;  // not in the file yet
+  std::deque<std::uint64_t> doomed_;                      // in the file; to be deleted in slices
   std::vector<std::uint64_t> swept_;
   std::uint64_t body_last_ = 0;
   std::uint64_t used_bytes_ = 0;

@@ -282,9 +282,24 @@ Status Vault::park(const RecordKey& key, const std::string& reason, WallTimeUs n
   parkings_.push_back({row_id(lane->key, key.seq), reason, now});
   if (!was_waiting) return {};
   const Result<Row> row = store_->rows().read(row_id(lane->key, key.seq), RowReader::With::header);
-  if (row.has_error()) return row.error().is(Errc::corrupt) ? Status{} : Status(row.error());
-  lane->waiting_bytes -= std::min(lane->waiting_bytes, row->size);
-  return refresh_oldest(*lane);
+  if (row.has_error() && !row.error().is(Errc::corrupt)) return row.error();
+  return was_parked(*lane, row.has_value() ? row->size : 0, now);
+}
+
+// A row of the lane went out of the way: what was settled behind it meanwhile is settled now.
+Status Vault::was_parked(LaneState& lane, std::uint64_t waiting_bytes, WallTimeUs now) {
+  lane.waiting_bytes -= std::min(lane.waiting_bytes, waiting_bytes);
+  const Status done = settle(lane.epoch, lane_of(lane.key), lane.settled_beyond, now);
+  return done.has_error() ? done : refresh_oldest(lane);
+}
+
+bool Vault::begin_reentry(const RecordKey& key) {
+  LaneState* const lane = book_.find(key.epoch, key.lane);
+  return lane != nullptr && lane->begin_reentry(key.seq);
+}
+
+void Vault::note_receipt(const AlarmId& id, const std::string& outlet) {
+  if (receipts_.size() < receipts_waiting_max) receipts_.emplace_back(id, outlet);
 }
 
 void Vault::doom(std::uint64_t body) {

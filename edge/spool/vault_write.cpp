@@ -1,4 +1,5 @@
 // One group, one transaction: joins, seqs, rows; what is remembered only after COMMIT returned.
+#include <algorithm>
 #include <boost/assert.hpp>
 #include <unordered_map>
 
@@ -92,8 +93,8 @@ Status Vault::try_write(std::vector<FinalItem>& finals, std::vector<ChunkItem>& 
   if (done.has_error()) return done;
   lazy_written();
   for (const std::size_t i : attempt.chunks) written.chunks[i] = Status{};
-  apply(finals, plan, written);
-  return wrote();
+  done = apply(finals, plan, written);
+  return done.has_error() ? done : wrote();
 }
 
 // After a full disk refused the whole group: some of it may still fit.
@@ -182,7 +183,7 @@ Result<std::optional<Row>> Vault::find_twin(const NewRecord& record) {
   return std::optional<Row>{std::move(*twin)};
 }
 
-void Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written) {
+Status Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written) {
   for (Plan::Entry& entry : plan.entries) {
     FinalItem& item = finals[entry.index];
     NewRecord& record = item.record;
@@ -198,17 +199,22 @@ void Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written) 
     ++lane.last;
     lane.waiting_bytes += record.size;
     window_.add(hash_head(record.hash), entry.row);
-    if (LaneState* const old = item.park_row != 0 ? book_.find_row(item.park_row) : nullptr)
+    if (LaneState* const old = item.park_row != 0 ? book_.find_row(item.park_row) : nullptr) {
+      const bool was_waiting = old->state(seq_of(item.park_row)) == RowState::waiting;
       old->park(seq_of(item.park_row));
+      const Status done = was_parked(*old, was_waiting ? record.size : 0, plan.now);
+      if (done.has_error()) return done;
+    }
     if (item.body_number != 0) continue;
     recent_.add({entry.row, record.id, record.hash, record.size, record.accepted_us,
                  entry.spooled.spooled_us, 0, 0, std::move(record.envelope),
                  std::move(record.body)});
   }
+  return {};
 }
 
 // What waits for the next transaction: the epoch if the disk was full at start, settled marks,
-// parked rows, doomed bodies.
+// parked rows, doomed bodies, and some of the receipts: no alarm waits for more of them.
 Status Vault::write_lazy() {
   Status done;
   if (!is_epoch_durable_)
@@ -221,6 +227,8 @@ Status Vault::write_lazy() {
     if (done.has_value()) done = store_->park(parking.row, parking.reason, parking.at_us);
   for (const std::uint64_t body : dooms_)
     if (done.has_value()) done = store_->set_loose(body, true);
+  for (std::size_t i = 0; i < std::min(receipts_.size(), receipts_group_max); ++i)
+    if (done.has_value()) done = store_->add_receipt(receipts_[i].first, receipts_[i].second);
   return done;
 }
 
@@ -231,10 +239,13 @@ void Vault::lazy_written() {
   parkings_.clear();
   doomed_.insert(doomed_.end(), dooms_.begin(), dooms_.end());
   dooms_.clear();
+  const auto written = static_cast<std::ptrdiff_t>(std::min(receipts_.size(), receipts_group_max));
+  receipts_.erase(receipts_.begin(), receipts_.begin() + written);
 }
 
 bool Vault::has_lazy_writes() const {
-  if (!is_epoch_durable_ || !dirty_marks_.empty() || has_urgent_writes()) return true;
+  if (!is_epoch_durable_ || !dirty_marks_.empty() || !receipts_.empty() || has_urgent_writes())
+    return true;
   for (const auto& [key, lane] : book_.lanes())
     if (lane.is_dirty) return true;
   return false;

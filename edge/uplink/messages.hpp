@@ -13,6 +13,9 @@ inline constexpr log::Event UPLINK_RETRY{"UPLINK_RETRY", log::Level::debug,
                                          "the centre could not be reached; trying again"};
 inline constexpr log::Event UPLINK_PARKED{"UPLINK_PARKED", log::Level::error,
                                           "a record was parked: the centre will not take it"};
+inline constexpr log::Event UPLINK_CONFLICT{
+    "UPLINK_CONFLICT", log::Level::error,
+    "the centre holds another record under a record's identity; it enters once more"};
 inline constexpr log::Event UPLINK_LEDGER_ID{"UPLINK_LEDGER_ID", log::Level::warning,
                                              "the centre's ledger is another one than before"};
 inline constexpr log::Event UPLINK_STATE_FILE{"UPLINK_STATE_FILE", log::Level::error,

@@ -203,7 +203,7 @@ void Uplink::perform(link::box_action::Fetch& action) {
     link::FetchedRecord record;
     if (result.has_value()) {
       record = {std::move(result->header), std::move(result->head),
-                result->state == spool::RowState::parked};
+                result->state == spool::RowState::parked, std::move(result->receipted)};
     }
     session_->on_fetched(key, verdict_of(result), std::move(record), now());
     pump();
@@ -270,15 +270,8 @@ void Uplink::perform(link::box_action::Park& action) {
 }
 
 void Uplink::perform(link::box_action::Reenter& action) {
-  // The record comes again through the spool's observer. Where it cannot enter it stays visible:
-  // its old place counts as settled, nobody else would ever look at it. Also without a session.
-  auto entered = [&spool = spool_, key = action.key](const Result<spool::Spooled>& result) {
-    if (result.has_value() || result.error().is(Errc::closed)) return;
-    const std::string why = "conflict, and it cannot enter again: " + result.error().diagnostics;
-    log::write(UPLINK_PARKED, {{"record", key.to_string()}, {"reason", why}});
-    spool.park(key, why);
-  };
-  spool_.reenter(action.key, std::move(entered));
+  log::write(UPLINK_CONFLICT, {{"record", action.key.to_string()}});
+  spool_.reenter(action.key, {});  // it comes again through the spool's observer
 }
 
 void Uplink::perform(link::box_action::Fault& action) {
@@ -287,6 +280,7 @@ void Uplink::perform(link::box_action::Fault& action) {
 
 void Uplink::perform(link::box_action::Received& action) {
   link::Receipt& receipt = action.receipt;
+  if (receipt.stage == link::ReceiptStage::handed_over) spool_.receipt(receipt.id, receipt.outlet);
   stages_.note(receipt.id, {name_of(receipt.stage), receipt.time_us, true,
                             std::move(receipt.outlet), std::move(receipt.text)});
 }

@@ -11,6 +11,14 @@ constexpr std::size_t fetches_outstanding_max = 16;
 constexpr std::size_t head_bytes_max = 64 * 1024;
 constexpr int mismatch_immediate_tries = mismatches_before_verify - 1;
 
+// What does not fit is handed over again.
+void bound_receipted(std::vector<std::string>& outlets) {
+  std::erase_if(outlets, [](const std::string& outlet) {
+    return outlet.empty() || outlet.size() > outlet_name_bytes_max;
+  });
+  if (outlets.size() > receipted_outlets_max) outlets.resize(receipted_outlets_max);
+}
+
 std::chrono::milliseconds backoff(int tries) {
   const int doublings = std::clamp(tries, 0, 10);
   return std::min(again_backoff_min * (1 << doublings), again_backoff_max);
@@ -24,7 +32,9 @@ void BoxLane::add_range(const HeldRange& range) {
   epochs_.push_back(epoch);
 }
 
-void BoxLane::set_cursor(EpochId id, std::uint64_t seq, Actions& actions) {
+void BoxLane::set_cursor(const v1::Cursor& cursor, Actions& actions) {
+  const EpochId id{cursor.epoch()};
+  const std::uint64_t seq = cursor.seq();
   Epoch* epoch = find_epoch(id);
   if (epoch == nullptr) {
     unlisted_cursors_[id] = seq;
@@ -32,12 +42,16 @@ void BoxLane::set_cursor(EpochId id, std::uint64_t seq, Actions& actions) {
   }
   epoch->cursor = seq;
   epoch->sent = std::max(epoch->sent, seq);
+  // Verdicts that were not heard, or not kept, come again right behind the Welcome: until then the
+  // rows from the first of them on count as waiting.
+  const bool has_verdicts = cursor.first_verdict() > 0;
+  epoch->told = has_verdicts ? std::min(cursor.first_verdict() - 1, seq) : seq;
   // The centre may be ahead of us: an acknowledgement was lost, or our spool is an older copy.
-  if (seq >= epoch->held.first_unsettled && epoch->held.last > 0) {
+  if (epoch->told >= epoch->held.first_unsettled && epoch->held.last > 0) {
     box_action::Settled settled;
     settled.epoch = id;
     settled.lane = lane_;
-    settled.up_to = std::min(seq, epoch->held.last);
+    settled.up_to = std::min(epoch->told, epoch->held.last);
     actions.emplace_back(std::move(settled));
   }
 }
@@ -75,7 +89,7 @@ void BoxLane::on_record(const RecordKey& key) {
     add_range({key.epoch, lane_, key.seq, key.seq, 0});
     epoch = &epochs_.back();
     const auto known = unlisted_cursors_.find(key.epoch);
-    if (known != unlisted_cursors_.end()) epoch->cursor = epoch->sent = known->second;
+    if (known != unlisted_cursors_.end()) epoch->cursor = epoch->sent = epoch->told = known->second;
     if (epochs_.size() == 1) begin();
   }
   if (epoch->held.first_held == 0) epoch->held.first_held = key.seq;
@@ -154,18 +168,9 @@ void BoxLane::lose(Slot& slot, const std::string& reason, Actions& actions) {
   slot.state = Slot::State::lost;
   slot.reason = reason;
   slot.record.head.clear();
-  const std::string what =
-      slot.key.to_string() +
-      (slot.last_seq == slot.key.seq ? std::string() : "-" + std::to_string(slot.last_seq));
-  if (reason == "unreadable") {
-    unreadable_.insert(slot.key);
-    actions.emplace_back(box_action::Park{slot.key, "unreadable"});
-    actions.emplace_back(
-        box_action::Fault{"row-unreadable", what, "A stored record cannot be read any more"});
-  } else {
-    actions.emplace_back(box_action::Fault{
-        "records-missing", what, "The centre asks for records that are no longer held here"});
-  }
+  if (reason != "unreadable") return;
+  unreadable_.insert(slot.key);
+  actions.emplace_back(box_action::Park{slot.key, reason});
 }
 
 void BoxLane::on_fetched(const RecordKey& key, FetchResult result, FetchedRecord record, Now now,
@@ -176,6 +181,7 @@ void BoxLane::on_fetched(const RecordKey& key, FetchResult result, FetchedRecord
   switch (result) {
     case FetchResult::ok: {
       slot->record = std::move(record);
+      bound_receipted(slot->record.receipted);
       slot->state = Slot::State::ready;
       const auto staged = staged_.find(key);
       if (staged == staged_.end()) break;
@@ -262,8 +268,11 @@ bool BoxLane::waits_for_older_epoch() const {
 }
 
 std::size_t BoxLane::next_data_bytes(const Slot& slot) const {
-  const std::size_t room = slot.opened ? chunk_data_bytes_max
-                                       : chunk_data_bytes_max - slot.record.header.envelope.size();
+  std::size_t room = chunk_data_bytes_max;
+  if (!slot.opened) {
+    room -= slot.record.header.envelope.size();
+    for (const std::string& outlet : slot.record.receipted) room -= outlet.size() + 2;
+  }
   return std::min({room, slot.record.head.size(), frame_data_bytes_max_});
 }
 
@@ -325,6 +334,8 @@ void BoxLane::take_record(Slot& slot, v1::BoxFrame& frame) {
   record.set_spooled_us(header.spooled_us);
   record.set_repeats(header.repeats);
   record.set_replayed(is_replayed(slot.key));
+  for (std::string& outlet : slot.record.receipted) record.add_receipted(std::move(outlet));
+  slot.record.receipted.clear();
   slot.offset += data;
   slot.opened = true;
   credit_records_ -= 1;
@@ -388,14 +399,14 @@ bool BoxLane::on_settled(const v1::Settled& settled, Now now, Actions& actions) 
   if (settled.seq() > sent) return false;
   const bool refused =
       settled.verdict() == v1::Settled::NEVER || settled.verdict() == v1::Settled::CONFLICT;
-  if (refused) refuse(settled, actions);
+  if (refused) refuse(*epoch, settled, actions);
   advance(*epoch, settled, actions);
   if (settled.verdict() == v1::Settled::AGAIN) rewind(settled, now, actions);
   return true;
 }
 
 // The one record the verdict is about; those before it are stored.
-void BoxLane::refuse(const v1::Settled& settled, Actions& actions) {
+void BoxLane::refuse(const Epoch& epoch, const v1::Settled& settled, Actions& actions) {
   const RecordKey key{EpochId{settled.epoch()}, lane_, settled.seq()};
   bool parked = false;
   const auto sent = std::find_if(in_flight_.begin(), in_flight_.end(),
@@ -405,21 +416,14 @@ void BoxLane::refuse(const v1::Settled& settled, Actions& actions) {
     sent->lost = true;  // not among the stored
   } else if (const Slot* slot = find_slot(key)) {
     parked = slot->record.parked;
-  } else {
-    return;  // settled before: a repeated verdict
+  } else if (key.seq <= epoch.told) {
+    return;  // the spool knows
   }
   if (parked) return;  // known and shown already
-  if (settled.verdict() == v1::Settled::CONFLICT) {
+  if (settled.verdict() == v1::Settled::CONFLICT)
     actions.emplace_back(box_action::Reenter{key});
-    actions.emplace_back(box_action::Fault{
-        "record-conflict", key.to_string(),
-        "The centre holds another record under this identity; it enters once more"});
-  } else {
-    const std::string why = settled.code() + ": " + settled.text();
-    actions.emplace_back(box_action::Park{key, why});
-    actions.emplace_back(box_action::Fault{"record-never", key.to_string(),
-                                           "The centre will not take a record: " + why});
-  }
+  else
+    actions.emplace_back(box_action::Park{key, settled.code() + ": " + settled.text()});
 }
 
 void BoxLane::advance(Epoch& epoch, const v1::Settled& settled, Actions& actions) {
@@ -443,12 +447,13 @@ void BoxLane::advance(Epoch& epoch, const v1::Settled& settled, Actions& actions
   if (at_epoch_ < epochs_.size() && &epochs_[at_epoch_] == &epoch) {
     next_seq_ = std::max(next_seq_, seq + 1);
   }
-  if (seq <= epoch.cursor) return;
-  epoch.cursor = seq;
+  epoch.cursor = std::max(epoch.cursor, seq);
+  if (seq <= epoch.told) return;
+  epoch.told = seq;
   if (again_key_.epoch == epoch.held.epoch && again_key_.seq <= seq) again_tries_ = 0;
   action.epoch = epoch.held.epoch;
   action.lane = lane_;
-  action.up_to = seq;
+  action.up_to = std::min(seq, epoch.held.last);  // our spool may be an older copy
   action.stored_us = settled.stored_us();
   actions.emplace_back(std::move(action));
 }

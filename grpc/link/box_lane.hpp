@@ -24,7 +24,7 @@ class BoxLane {
   // Before the Welcome.
   void add_range(const HeldRange& range);
   // From the Welcome.
-  void set_cursor(EpochId epoch, std::uint64_t seq, Actions& actions);
+  void set_cursor(const v1::Cursor& cursor, Actions& actions);
   void set_staged(const v1::Staged& staged);
   void add_credit(const v1::Credit& credit);
   void begin();  // all cursors are known
@@ -55,6 +55,7 @@ class BoxLane {
   struct Epoch {
     HeldRange held;
     std::uint64_t cursor = 0;  // settled, says the centre
+    std::uint64_t told = 0;    // of it, told to the spool: verdicts behind it come again
     std::uint64_t sent = 0;    // highest seq given to this stream
   };
   struct Slot {
@@ -90,7 +91,7 @@ class BoxLane {
   void take_chunk(Slot& slot, v1::BoxFrame& frame);
   void take_void(v1::BoxFrame& frame);
   void finish_front(Actions& actions);
-  void refuse(const v1::Settled& settled, Actions& actions);
+  void refuse(const Epoch& epoch, const v1::Settled& settled, Actions& actions);
   void advance(Epoch& epoch, const v1::Settled& settled, Actions& actions);
   void rewind(const v1::Settled& settled, Now now, Actions& actions);
   void hold(Now now);

@@ -132,7 +132,7 @@ bool BoxSession::State::take_cursors(const v1::Welcome& welcome) {
       const bool is_current = held.epoch == ranges.back().epoch;
       if (is_it && is_current && cursor.seq() > held.last) return false;
     }
-    lane(*which).set_cursor(EpochId{cursor.epoch()}, cursor.seq(), actions);
+    lane(*which).set_cursor(cursor, actions);
   }
   for (const v1::Staged& staged : welcome.staged()) {
     const auto which = lane_from_number(staged.lane());

@@ -51,8 +51,9 @@ struct HeldRange {
 
 struct FetchedRecord {
   RecordHeader header;
-  std::string head;     // the first bytes of the body
-  bool parked = false;  // out of the way already: a repeated refusal is no news
+  std::string head;                    // the first bytes of the body
+  bool parked = false;                 // out of the way already: a repeated refusal is no news
+  std::vector<std::string> receipted;  // outlets whose far side took it, as far as we know
 };
 enum class FetchResult : std::uint8_t {
   ok,
@@ -98,6 +99,8 @@ struct Settled {
   std::vector<RecordKey> stored;  // those sent on this stream that are stored now
   std::vector<AlarmId> ids;       // of `stored`, in the same order
 };
+// Before the lane is settled past it: a verdict is told again until it is. Both may come again for
+// a row that is out of the way already.
 struct Park {
   RecordKey key;
   std::string reason;
@@ -105,7 +108,8 @@ struct Park {
 struct Reenter {
   RecordKey key;
 };
-// "record-never", "row-unreadable", "record-conflict", "records-missing", "record-mismatch"
+// "record-mismatch". What leaves a tombstone at the centre, or meets a conflict there, is booked
+// as a fault there.
 struct Fault {
   std::string code;
   std::string subject;

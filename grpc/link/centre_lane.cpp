@@ -1,6 +1,7 @@
 #include "grpc/link/centre_lane.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace alarmwire::link {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t grant_bytes_quantum_max = 64 * 1024;
 constexpr std::size_t void_reason_bytes_max = 64;
+constexpr std::uint64_t seq_unknown = std::numeric_limits<std::uint64_t>::max();
 
 std::string code_of(StoreOutcome::Verdict verdict) {
   using Verdict = StoreOutcome::Verdict;
@@ -70,6 +72,10 @@ CentreLane::Complaint CentreLane::check(const v1::Record& record, const Epoch* e
   if (record.envelope().size() > envelope_size_max) return "an envelope that is too large";
   if (record.envelope().size() + record.data().size() > frame_bytes_max) {
     return "a frame that is too large";
+  }
+  if (record.receipted_size() > static_cast<int>(receipted_outlets_max)) return "too many outlets";
+  for (const std::string& outlet : record.receipted()) {
+    if (outlet.size() > outlet_name_bytes_max) return "an outlet's name that is too long";
   }
   if (record.offset() > record.size() || record.data().size() > record.size() - record.offset()) {
     return "more bytes than the record's size";
@@ -137,6 +143,7 @@ void CentreLane::open(v1::Record& record, const RecordKey& key, std::int64_t clo
   open_->offset = record.offset();
   open_->staged = header.size > assembled_up_to(window_) || record.offset() > 0;
   open_->replayed = record.replayed();
+  open_->receipted.assign(record.receipted().begin(), record.receipted().end());
   open_->clock_offset_us = clock_offset_us;
   open_->bytes_used = header.envelope.size();
   staged_.erase(key);
@@ -204,6 +211,7 @@ void CentreLane::store(Actions& actions) {
   action.body = std::move(open.body);
   action.staged = open.staged;
   action.replayed = open.replayed;
+  action.receipted = std::move(open.receipted);
   action.clock_offset_us = open.clock_offset_us;
   actions.emplace_back(std::move(action));
 }
@@ -267,80 +275,74 @@ std::uint64_t CentreLane::put_in_flight(InFlight one) {
   return token;
 }
 
-// Nothing when the answer no longer counts: the lane has been rewound since.
-std::optional<CentreLane::InFlight> CentreLane::take_in_flight(std::uint64_t token) {
-  const auto found = in_flight_.find(token);
-  InFlight one = std::move(found->second);
-  in_flight_.erase(found);
-  return_credit(one.records, one.bytes);
-  if (one.generation != generation_) return std::nullopt;
-  return one;
+CentreLane::Complaint CentreLane::on_answer(std::uint64_t token, const Answer& answer) {
+  in_flight_.at(token).answer = answer;
+  while (!in_flight_.empty() && in_flight_.begin()->second.answer) {
+    const InFlight one = std::move(in_flight_.extract(in_flight_.begin()).mapped());
+    return_credit(one.records, one.bytes);
+    if (one.generation != generation_) continue;  // the lane has been rewound since
+    const auto judge = [&](const auto& outcome) { return take(one, outcome); };
+    if (Complaint wrong = std::visit(judge, *one.answer)) return wrong;
+  }
+  return std::nullopt;
 }
 
-CentreLane::Complaint CentreLane::on_staged(std::uint64_t token, const StageOutcome& outcome) {
-  const auto one = take_in_flight(token);
-  if (!one || outcome.verdict == StageOutcome::Verdict::staged) return std::nullopt;
+CentreLane::Complaint CentreLane::take(const InFlight& one, const StageOutcome& outcome) {
   switch (outcome.verdict) {
+    case StageOutcome::Verdict::staged:
+      break;
     case StageOutcome::Verdict::busy:
-      again(one->key.epoch, "busy");
+      again(one.key.epoch, "busy");
       break;
     case StageOutcome::Verdict::full:
-      again(one->key.epoch, "full");
+      again(one.key.epoch, "full");
       break;
     case StageOutcome::Verdict::wrong_offset:
-      again(one->key.epoch, "gap");
+      again(one.key.epoch, "gap");
       break;
     default:
-      again(one->key.epoch, "failed");
+      again(one.key.epoch, "failed");
       break;
   }
   return std::nullopt;
 }
 
-CentreLane::Complaint CentreLane::on_stored(std::uint64_t token, const StoreOutcome& outcome) {
-  const auto one = take_in_flight(token);
-  if (!one) return std::nullopt;
-  Epoch& epoch = epochs_[one->key.epoch];
+CentreLane::Complaint CentreLane::take(const InFlight& one, const StoreOutcome& outcome) {
   const bool is_there = outcome.verdict == Verdict::stored ||
                         outcome.verdict == Verdict::duplicate ||
                         outcome.verdict == Verdict::known ||
-                        (outcome.verdict == Verdict::gap && outcome.cursor >= one->key.seq);
+                        (outcome.verdict == Verdict::gap && outcome.cursor >= one.key.seq);
   if (is_there || outcome.verdict == Verdict::conflict) {
-    settle(one->key, is_there ? v1::Settled::STORED : v1::Settled::CONFLICT, *one);
+    settle(one.key, is_there ? v1::Settled::STORED : v1::Settled::CONFLICT, one);
     v1::Settled& settled = settled_.back();
     settled.set_stored_us(outcome.stored_us);
     settled.set_duplicate(outcome.verdict != Verdict::stored);
     return std::nullopt;
   }
-  if (outcome.verdict == Verdict::gap) {
-    if (outcome.cursor < epoch.committed) return "the ledger went back";
-    epoch.committed = outcome.cursor;
-  }
-  again(one->key.epoch, code_of(outcome.verdict));
+  const bool is_gap = outcome.verdict == Verdict::gap;
+  return fall_back(one, is_gap ? outcome.cursor : seq_unknown, code_of(outcome.verdict));
+}
+
+CentreLane::Complaint CentreLane::take(const InFlight& one, const TombstoneOutcome& outcome) {
+  using Outcome = TombstoneOutcome::Verdict;
+  if (outcome.verdict != Outcome::done)
+    return fall_back(one, seq_unknown,
+                     outcome.verdict == Outcome::busy   ? "busy"
+                     : outcome.verdict == Outcome::full ? "full"
+                                                        : "failed");
+  if (outcome.cursor < one.key.seq) return fall_back(one, outcome.cursor, "gap");
+  settle(one.key, one.refused_code.empty() ? v1::Settled::STORED : v1::Settled::NEVER, one);
+  settled_.back().set_code(one.refused_code.empty() ? "void" : one.refused_code);
+  settled_.back().set_text(one.refused_text);
   return std::nullopt;
 }
 
-CentreLane::Complaint CentreLane::on_tombstoned(std::uint64_t token,
-                                                const TombstoneOutcome& outcome) {
-  const auto one = take_in_flight(token);
-  if (!one) return std::nullopt;
-  Epoch& epoch = epochs_[one->key.epoch];
-  using Outcome = TombstoneOutcome::Verdict;
-  if (outcome.verdict != Outcome::done) {
-    again(one->key.epoch, outcome.verdict == Outcome::busy   ? "busy"
-                          : outcome.verdict == Outcome::full ? "full"
-                                                             : "failed");
-    return std::nullopt;
-  }
-  if (outcome.cursor < one->key.seq) {
-    if (outcome.cursor < epoch.committed) return "the ledger went back";
-    epoch.committed = outcome.cursor;
-    again(one->key.epoch, "gap");
-    return std::nullopt;
-  }
-  settle(one->key, one->refused_code.empty() ? v1::Settled::STORED : v1::Settled::NEVER, *one);
-  settled_.back().set_code(one->refused_code.empty() ? "void" : one->refused_code);
-  settled_.back().set_text(one->refused_text);
+// Only to what was answered here, also where the ledger is further: what stands there may be a
+// verdict the box does not know. It sends again, and hears.
+CentreLane::Complaint CentreLane::fall_back(const InFlight& one, std::uint64_t ledger_cursor,
+                                            const std::string& code) {
+  if (ledger_cursor < epochs_[one.key.epoch].committed) return "the ledger went back";
+  again(one.key.epoch, code);
   return std::nullopt;
 }
 
@@ -359,6 +361,19 @@ void CentreLane::settle(const RecordKey& key, v1::Settled::Verdict verdict, cons
   settled.set_seq(verdict == v1::Settled::STORED ? epoch.committed : key.seq);
   settled.set_verdict(verdict);
   settled.set_alarm_id(std::string(one.id.view()));
+}
+
+void CentreLane::repeat(const CentreState::Verdict& verdict) {
+  InFlight one;
+  one.id = verdict.id;
+  settle(verdict.key, verdict.is_conflict ? v1::Settled::CONFLICT : v1::Settled::NEVER, one);
+  const std::size_t colon = verdict.reason.find(": ");
+  settled_.back().set_code(verdict.reason.substr(0, colon));
+  if (colon != std::string::npos) settled_.back().set_text(verdict.reason.substr(colon + 2));
+}
+
+void CentreLane::repeated(EpochId epoch) {
+  settle({epoch, lane_, epochs_[epoch].committed}, v1::Settled::STORED, InFlight{});
 }
 
 // The box goes back to behind what is committed; what is in flight no longer counts, what arrives

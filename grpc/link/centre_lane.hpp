@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "grpc/link/centre_session.hpp"
@@ -29,6 +30,9 @@ class CentreLane {
 
   void know(EpochId epoch, std::uint64_t cursor) { epochs_[epoch] = {cursor, cursor + 1}; }
   void know_staged(const CentreState::Staged& staged) { staged_[staged.key] = staged; }
+  // Says again what the box did not hear or keep: in order of seqs, before anything is stored.
+  void repeat(const CentreState::Verdict& verdict);
+  void repeated(EpochId epoch);  // … and that the rest up to the cursor is settled
 
   // Each answers what is wrong with the frame, or nothing.
   using Complaint = std::optional<std::string>;
@@ -36,11 +40,11 @@ class CentreLane {
   Complaint on_chunk(v1::Chunk& chunk, Actions& actions);
   Complaint on_void(const v1::Void& gone, Actions& actions);
 
-  // False: the token is not of this lane. A complaint is about the ledger here.
+  // False: the token is not of this lane. A complaint is about the ledger here. Answers count in
+  // the order of what they answer, however they come: none may pass over a verdict.
+  using Answer = std::variant<StageOutcome, StoreOutcome, TombstoneOutcome>;
   bool has(std::uint64_t token) const { return in_flight_.contains(token); }
-  Complaint on_staged(std::uint64_t token, const StageOutcome& outcome);
-  Complaint on_stored(std::uint64_t token, const StoreOutcome& outcome);
-  Complaint on_tombstoned(std::uint64_t token, const TombstoneOutcome& outcome);
+  Complaint on_answer(std::uint64_t token, const Answer& answer);
 
   bool take_settled(v1::Settled& settled);
   bool take_grant(v1::Credit& credit);
@@ -58,6 +62,7 @@ class CentreLane {
     bool staged = false;
     bool discarded = false;  // refused already: its bytes are let fall
     bool replayed = false;
+    std::vector<std::string> receipted;
     std::int64_t clock_offset_us = 0;
     std::uint64_t bytes_used = 0;  // credit not handed to a Stage or Store yet
   };
@@ -71,6 +76,7 @@ class CentreLane {
     std::uint64_t bytes = 0;
     std::string refused_code;  // of a tombstone made by the centre
     std::string refused_text;
+    std::optional<Answer> answer;  // came before those of older ones
   };
 
   Complaint check(const v1::Record& record, const Epoch* epoch) const;
@@ -84,7 +90,10 @@ class CentreLane {
   void take_bytes(std::string bytes, Actions& actions);
   void store(Actions& actions);
   std::uint64_t put_in_flight(InFlight one);
-  std::optional<InFlight> take_in_flight(std::uint64_t token);
+  Complaint take(const InFlight& one, const StageOutcome& outcome);
+  Complaint take(const InFlight& one, const StoreOutcome& outcome);
+  Complaint take(const InFlight& one, const TombstoneOutcome& outcome);
+  Complaint fall_back(const InFlight& one, std::uint64_t ledger_cursor, const std::string& code);
   void settle(const RecordKey& key, v1::Settled::Verdict verdict, const InFlight& one);
   void again(EpochId epoch, const std::string& code);
 

@@ -27,10 +27,12 @@ struct CentreSession::State {
   void complain(const CentreLane::Complaint& complaint, CloseCode code = CloseCode::protocol);
   void on_hello(const v1::Hello& hello, Now now);
   void welcome(const CentreState& known, Now now);
+  void repeat_verdicts(const CentreState& known, v1::Welcome& said);
   void dispatch(v1::BoxFrame& frame, Now now);
   void on_beat(const v1::Beat& beat, Now now);
   CentreLane* lane_of(std::uint32_t number);
   CentreLane* lane_with(std::uint64_t token);
+  void on_answer(std::uint64_t token, const CentreLane::Answer& answer, Now now);
   bool next_frame(v1::CentreFrame& frame, Now now);
   void pump(Now now);
   std::int64_t clock_offset_us() const;
@@ -100,7 +102,30 @@ void CentreSession::State::on_hello(const v1::Hello& said, Now now) {
   hello = said;
   hello_at = now;
   phase = Phase::loading;
-  actions.emplace_back(centre_action::LoadState{});
+  centre_action::LoadState load;
+  for (const v1::LaneRange& range : said.ranges()) {
+    if (range.first_unsettled() > range.last()) continue;
+    load.unsettled.push_back({EpochId{range.epoch()}, *lane_from_number(range.lane()),
+                              range.first_unsettled(), range.last()});
+  }
+  actions.emplace_back(std::move(load));
+}
+
+// What was refused and is not confirmed goes out again right behind the Welcome, lane by lane in
+// order; the box is told where it begins, so that it settles nothing past it before.
+void CentreSession::State::repeat_verdicts(const CentreState& known, v1::Welcome& said) {
+  for (v1::Cursor& cursor : *said.mutable_cursors()) {
+    CentreLane& lane = lanes[cursor.lane()];
+    for (const CentreState::Verdict& verdict : known.verdicts) {
+      const RecordKey& key = verdict.key;
+      const bool is_here = key.epoch.value == cursor.epoch() &&
+                           static_cast<std::uint32_t>(key.lane) == cursor.lane();
+      if (!is_here || key.seq > cursor.seq()) continue;
+      if (cursor.first_verdict() == 0) cursor.set_first_verdict(key.seq);
+      lane.repeat(verdict);
+    }
+    if (cursor.first_verdict() > 0) lane.repeated(EpochId{cursor.epoch()});
+  }
 }
 
 void CentreSession::State::welcome(const CentreState& known, Now now) {
@@ -127,6 +152,7 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
     one.set_lane(static_cast<std::uint32_t>(cursor.lane));
     one.set_seq(cursor.seq);
   }
+  repeat_verdicts(known, said);
   for (const CentreState::Staged& staged : known.staged) {
     if (!is_listed(staged.key.epoch)) continue;
     lanes[static_cast<std::size_t>(staged.key.lane)].know_staged(staged);
@@ -210,6 +236,14 @@ void CentreSession::State::dispatch(v1::BoxFrame& frame, Now now) {
   }
 }
 
+void CentreSession::State::on_answer(std::uint64_t token, const CentreLane::Answer& answer,
+                                     Now now) {
+  CentreLane* lane = lane_with(token);
+  if (phase == Phase::closed || lane == nullptr) return;
+  complain(lane->on_answer(token, answer), CloseCode::failed);
+  pump(now);
+}
+
 bool CentreSession::State::next_frame(v1::CentreFrame& frame, Now now) {
   if (!first.empty()) {
     frame = std::move(first.front());
@@ -282,24 +316,15 @@ void CentreSession::on_state_failed(const std::string& reason) {
 }
 
 void CentreSession::on_staged(std::uint64_t token, const StageOutcome& outcome, Now now) {
-  CentreLane* lane = state_->lane_with(token);
-  if (is_closed() || lane == nullptr) return;
-  state_->complain(lane->on_staged(token, outcome), CloseCode::failed);
-  state_->pump(now);
+  state_->on_answer(token, outcome, now);
 }
 
 void CentreSession::on_stored(std::uint64_t token, const StoreOutcome& outcome, Now now) {
-  CentreLane* lane = state_->lane_with(token);
-  if (is_closed() || lane == nullptr) return;
-  state_->complain(lane->on_stored(token, outcome), CloseCode::failed);
-  state_->pump(now);
+  state_->on_answer(token, outcome, now);
 }
 
 void CentreSession::on_tombstoned(std::uint64_t token, const TombstoneOutcome& outcome, Now now) {
-  CentreLane* lane = state_->lane_with(token);
-  if (is_closed() || lane == nullptr) return;
-  state_->complain(lane->on_tombstoned(token, outcome), CloseCode::failed);
-  state_->pump(now);
+  state_->on_answer(token, outcome, now);
 }
 
 void CentreSession::on_write_ready(Now now) {

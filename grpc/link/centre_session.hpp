@@ -71,6 +71,14 @@ struct CentreState {
     std::uint64_t bytes = 0;
   };
   std::vector<Staged> staged;
+  // What was refused for good, within the ranges LoadState asked for; by epoch, lane and seq.
+  struct Verdict {
+    RecordKey key;
+    AlarmId id;
+    bool is_conflict = false;  // else `never`
+    std::string reason;        // "too-large: …"
+  };
+  std::vector<Verdict> verdicts;
 };
 
 // The ledger's answer to Store, in this room's own words.
@@ -131,8 +139,17 @@ struct Write {
   v1::CentreFrame frame;
 };
 // The Hello is good: fence the older stream of this box, give the session its number, read the
-// ledger's cursors and staged bodies, then call on_state() or on_state_failed().
-struct LoadState {};
+// ledger's cursors and staged bodies, and what it refused of the rows that the box still counts as
+// waiting; then call on_state() or on_state_failed().
+struct LoadState {
+  struct Unsettled {
+    EpochId epoch;
+    Lane lane = Lane::alarm;
+    std::uint64_t first_seq = 0;
+    std::uint64_t last_seq = 0;
+  };
+  std::vector<Unsettled> unsettled;
+};
 struct Stage {
   std::uint64_t token = 0;
   RecordKey key;
@@ -146,10 +163,11 @@ struct Store {
   std::string body;     // empty when staged
   bool staged = false;  // the bytes were handed over by Stage actions before
   bool replayed = false;
-  std::int64_t clock_offset_us = 0;  // centre minus box
+  std::vector<std::string> receipted;  // outlets whose far side took it, says the box
+  std::int64_t clock_offset_us = 0;    // centre minus box
 };
-// The seqs will never come. `refused` says why it is here: false, the box sent Void (the driver
-// books a fault); true, the centre refused the record for good (the driver books a fault).
+// The seqs will never come. `refused` says why it is here: false, the box sent Void; true, the
+// centre refused the record for good. The ledger books a fault.
 struct Tombstone {
   std::uint64_t token = 0;
   EpochId epoch;

@@ -27,5 +27,8 @@ inline constexpr const char* feature_marks = "marks";
 inline constexpr std::size_t frame_bytes_max = 64 * 1024;
 inline constexpr std::size_t frame_overhead_bytes_max = 256;
 inline constexpr std::size_t chunk_data_bytes_max = frame_bytes_max - frame_overhead_bytes_max;
+// Of Record.receipted; they take their room from the record's data.
+inline constexpr std::size_t receipted_outlets_max = 16;
+inline constexpr std::size_t outlet_name_bytes_max = 63;
 
 }  // namespace alarmwire::link

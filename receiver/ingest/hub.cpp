@@ -3,8 +3,6 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "common/fault_book.hpp"
-
 namespace alarmwire::ingest {
 namespace {
 
@@ -258,14 +256,6 @@ void Ingest::Hub::was_tombstoned(BoxState& box, const link::centre_action::Tombs
               {"count", count},
               {"alarm_id", alarm},
               {"reason", tombstone.reason}});
-  if (tombstone.refused)
-    observer_.on_event(box.status.box, std::string(fault::record_never), first,
-                       "alarm " + alarm + " was refused for good and stays parked on the box: " +
-                           tombstone.reason);
-  else
-    observer_.on_event(box.status.box, std::string(fault::records_missing), first,
-                       std::to_string(count) + " records from " + first +
-                           " on will never arrive (alarm " + alarm + "): " + tombstone.reason);
 }
 
 void Ingest::Hub::was_held(BoxState& box, const std::string& why) {

@@ -131,8 +131,11 @@ void Stream::load_state(std::uint64_t session) {
   const BoxId& box = box_->status.box;
   const Result<std::vector<ledger::Cursor>> cursors = home_->ledger().cursors(box);
   const Result<std::vector<ledger::StagedBody>> staged = home_->ledger().staged(box);
-  if (cursors.has_error() || staged.has_error()) {
-    const Failure& failure = cursors.has_error() ? cursors.error() : staged.error();
+  const Result<std::vector<ledger::Tombstone>> refused = home_->ledger().refused(box, unsettled_);
+  if (cursors.has_error() || staged.has_error() || refused.has_error()) {
+    const Failure& failure = cursors.has_error()  ? cursors.error()
+                             : staged.has_error() ? staged.error()
+                                                  : refused.error();
     log::write(INGEST_STATE_FAILED, {{"box", box}, {"reason", failure.diagnostics}});
     session_.on_state_failed(failure.diagnostics);
     pump();
@@ -145,6 +148,11 @@ void Stream::load_state(std::uint64_t session) {
     state.cursors.push_back({cursor.epoch, cursor.lane, cursor.seq});
   for (const ledger::StagedBody& body : *staged)
     state.staged.push_back({body.key, body.hash, body.bytes});
+  for (const ledger::Tombstone& stone : *refused)
+    state.verdicts.push_back({{stone.epoch, stone.lane, stone.first_seq},
+                              stone.id.value_or(AlarmId{}),
+                              stone.kind == ledger::Tombstone::Kind::conflict,
+                              stone.reason});
   session_.on_state(std::move(state), now());
   pump();
 }
@@ -190,7 +198,9 @@ void Stream::perform(link::centre_action::Write& write) {
   link_->write(write.frame);
 }
 
-void Stream::perform(link::centre_action::LoadState&) {
+void Stream::perform(link::centre_action::LoadState& load) {
+  for (const auto& range : load.unsettled)
+    unsettled_.push_back({range.epoch, range.lane, range.first_seq, range.last_seq});
   // Not from inside the pump: the answer may come at once.
   auto ask = [self = shared_from_this()] {
     if (!self->over_) self->home_->wants_state(*self);
@@ -251,6 +261,7 @@ void Stream::perform(link::centre_action::Store& store) {
   incoming.body = std::move(store.body);
   incoming.staged = store.staged;
   incoming.replayed = store.replayed;
+  incoming.receipted = std::move(store.receipted);
   incoming.clock_offset_us = store.clock_offset_us;
   home_->ledger().store(std::move(incoming), answer_to<ledger::StoreResult>(std::move(handle)));
 }
@@ -264,6 +275,7 @@ void Stream::perform(link::centre_action::Tombstone& tombstone) {
   stone.last_seq = tombstone.last_seq;
   stone.id = tombstone.id;
   stone.reason = tombstone.reason;
+  if (tombstone.refused) stone.kind = ledger::Tombstone::Kind::never;
   stone.time_us = wall_now_us();
   auto handle = [asked = std::move(tombstone)](Stream& self, const Result<std::uint64_t>& result) {
     link::TombstoneOutcome outcome;

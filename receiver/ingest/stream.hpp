@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "grpc/link/centre_session.hpp"
 #include "grpc/server/link_server.hpp"
@@ -83,6 +84,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const std::shared_ptr<link::LinkStream> link_;
   const std::array<link::LaneCredit, lane_count> credits_;
   link::CentreSession session_;
+  std::vector<ledger::SeqRange> unsettled_;  // as the Hello says
   std::array<Hold, lane_count> holds_;
   boost::asio::steady_timer timer_;
   SteadyTime armed_for_ = SteadyTime::max();

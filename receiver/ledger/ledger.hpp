@@ -45,6 +45,7 @@ inline constexpr std::size_t chunk_bytes_max = 64 * 1024;
 inline constexpr std::uint64_t record_bytes_max = 64ull * 1024 * 1024;
 inline constexpr std::size_t stage_marks_max = 64;         // per alarm; more are not kept
 inline constexpr std::size_t state_text_bytes_max = 1000;  // of a mark or a hand-over; cut there
+inline constexpr std::size_t refused_max = 4096;           // told to a box at one connect
 inline constexpr std::size_t read_limit_max = 1000;        // rows a read answers at most
 
 struct Config {
@@ -75,8 +76,10 @@ struct Incoming {
   RecordHeader header;
   std::string body;  // all of it, or empty when it was staged
   bool staged = false;
-  bool replayed =
-      false;  // box says: settled once before. Handed over only if no outlet ever took the id
+  // The box says: settled once before. Not handed over where the outlet is known to have taken it,
+  // from this ledger or from what the box says.
+  bool replayed = false;
+  std::vector<std::string> receipted;  // outlets whose far side took it, by the box's receipts
   std::int64_t clock_offset_us =
       0;  // centre's clock minus box's clock, as measured on the link; for traces
 };
@@ -143,7 +146,20 @@ struct Owed {  // what an outlet has still to hand over
   std::uint64_t parked = 0;
 };
 
-struct Tombstone {  // a seq that will never hold a record, and why
+// A part of a lane, for refused().
+struct SeqRange {
+  EpochId epoch;
+  Lane lane = Lane::alarm;
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+};
+
+struct Tombstone {  // seqs whose records will never be here, and why
+  enum class Kind : std::uint8_t {
+    gone = 0,      // the box has lost them
+    never = 1,     // the centre refused the record for good
+    conflict = 2,  // another record stands under the identity
+  };
   BoxId box;
   EpochId epoch;
   Lane lane = Lane::alarm;
@@ -152,6 +168,7 @@ struct Tombstone {  // a seq that will never hold a record, and why
   std::optional<AlarmId> id;
   std::string reason;
   WallTimeUs time_us = 0;
+  Kind kind = Kind::gone;
 };
 
 struct ListFilter {
@@ -208,8 +225,9 @@ class Ledger {
   // Optional, before stage(): the header of the record whose body will be staged, so that its hash
   // can be computed while the bytes arrive instead of all at once in store().
   virtual void announce(const BoxId& /*box*/, const RecordHeader& /*header*/) {}
-  // The seqs will never come: cursor moves to last_seq, a tombstone stays, a fault is booked by the
-  // caller. first_seq must be cursor + 1 (else nothing is done). Answers the lane's cursor.
+  // The seqs will never come: cursor moves to last_seq, a tombstone stays, and a fault is booked,
+  // all in one transaction. first_seq must be cursor + 1 (else nothing is done). Answers the lane's
+  // cursor.
   virtual void tombstone(Tombstone tombstone, Callback<std::uint64_t> done) = 0;
   // A record of the centre's own: a fault of the centre, or of a box as the centre sees it (tunnel
   // silent …). Identity: the given box, the ledger's own epoch, lane fault.
@@ -237,6 +255,10 @@ class Ledger {
                                    std::size_t bytes_max) const = 0;
   virtual Result<std::vector<StageMark>> stages(const AlarmId& id) const = 0;
   virtual Result<std::vector<Tombstone>> tombstones(const BoxId& box, std::size_t limit) const = 0;
+  // What was refused (never, conflict) within the ranges, each range in order of seqs; at most
+  // refused_max: the link says it again until the box has kept it.
+  virtual Result<std::vector<Tombstone>> refused(const BoxId& box,
+                                                 const std::vector<SeqRange>& ranges) const = 0;
   // Hand-overs of an outlet in a state, by position, after `after`.
   virtual Result<std::vector<HandOver>> hand_overs(const std::string& outlet, HandOverState state,
                                                    Position after, std::size_t limit) const = 0;

@@ -1,5 +1,7 @@
 #include "receiver/ledger/rules.hpp"
 
+#include "common/fault_book.hpp"
+
 namespace alarmwire::ledger {
 namespace {
 
@@ -56,6 +58,27 @@ Status check(const Tombstone& tombstone) {
 
 HandOverState first_state(bool replayed, bool outlet_had_taken_it) {
   return replayed && outlet_had_taken_it ? HandOverState::skipped : HandOverState::waiting;
+}
+
+Envelope fault_of(const Tombstone& tombstone) {
+  const std::string first =
+      RecordKey{tombstone.epoch, tombstone.lane, tombstone.first_seq}.to_string();
+  const std::string alarm = tombstone.id ? tombstone.id->to_string() : "unknown";
+  Envelope fault;
+  fault.kind = RecordKind::fault;
+  fault.fault_subject = first;
+  if (tombstone.kind == Tombstone::Kind::never) {
+    fault.fault_code = fault::record_never;
+    fault.fault_reason =
+        "alarm " + alarm + " was refused for good and stays parked on the box: " + tombstone.reason;
+    return fault;
+  }
+  const std::uint64_t count = tombstone.last_seq - tombstone.first_seq + 1;
+  fault.fault_code =
+      tombstone.reason == "unreadable" ? fault::row_unreadable : fault::records_missing;
+  fault.fault_reason = std::to_string(count) + " records from " + first +
+                       " on will never arrive (alarm " + alarm + "): " + tombstone.reason;
+  return fault;
 }
 
 DiskWatch::Change DiskWatch::update(double used_ratio) {

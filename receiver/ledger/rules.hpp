@@ -35,6 +35,9 @@ Status check(const Tombstone& tombstone);
 // again.
 HandOverState first_state(bool replayed, bool outlet_had_taken_it);
 
+// The fault that stands for a tombstone: "record-never", "row-unreadable" or "records-missing".
+Envelope fault_of(const Tombstone& tombstone);
+
 // Says when the disk has become too full, and when it has room again (with hysteresis).
 class DiskWatch {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/fault_book.hpp"
 #include "receiver/ledger/rules.hpp"
 #include "receiver/ledger/sqlite_schema.hpp"
 
@@ -72,7 +73,6 @@ Status Book::forget() {
   cursors_.clear();
   open_.clear();
   hashing_.clear();
-  reported_conflicts_.clear();  // better told twice than never
   news_ = {};
   records_ = records_at_start_;
   dropped_bodies_ = dropped_at_start_;
@@ -204,7 +204,7 @@ Result<StoreResult> Book::store(const Incoming& incoming, bool body_matches) {
   const Status moved = set_cursor(cursor_key, result.cursor);
   if (moved.has_error()) return moved.error();
   if (verdict == Verdict::conflict) {
-    const Status reported = report_conflict(incoming);
+    const Status reported = report_conflict(*box, incoming);
     if (reported.has_error()) return reported.error();
   }
   return result;
@@ -220,21 +220,37 @@ Result<StoreResult> Book::insert_incoming(std::int64_t box, const Incoming& inco
   record.clock_offset_us = incoming.clock_offset_us;
   record.replayed = incoming.replayed;
   const Result<Position> position =
-      insert(box, record, *body == 0 ? std::string_view(incoming.body) : std::string_view(), *body);
+      insert(box, record, *body == 0 ? std::string_view(incoming.body) : std::string_view(), *body,
+             incoming.receipted);
   if (position.has_error()) return position.error();
   return StoreResult{StoreResult::Verdict::stored, *position, now_us_, incoming.header.key.seq};
 }
 
+// Why an outlet is not asked again, by its number; empty: nobody had taken it.
+Result<std::map<std::int64_t, std::string_view>> Book::taken_before(
+    std::int64_t box, const Record& record, const std::vector<std::string>& receipted) {
+  std::map<std::int64_t, std::string_view> takers;
+  if (!record.replayed) return takers;
+  for (const std::string& name : receipted) {
+    const auto known = outlet_numbers_.find(name);
+    if (known != outlet_numbers_.end())
+      takers[known->second] = "taken before, by the box's receipt";
+  }
+  for (const std::int64_t outlet : outlets_) {
+    const Result<bool> taken = had_taken(outlet, box, record.header.id);
+    if (taken.has_error()) return taken.error();
+    if (*taken) takers[outlet] = "taken before, by this ledger";
+  }
+  return takers;
+}
+
 // The row, its cursor and its hand-overs.
 Result<Position> Book::insert(std::int64_t box, Record& record, std::string_view inline_body,
-                              std::int64_t body) {
+                              std::int64_t body, const std::vector<std::string>& receipted) {
   const RecordHeader& header = record.header;
-  for (const std::int64_t outlet : outlets_) {
-    if (!record.replayed) break;
-    const Result<bool> taken = had_taken(outlet, box, header.id);
-    if (taken.has_error()) return taken.error();
-    record.handed_over_before = record.handed_over_before || *taken;
-  }
+  const auto takers = taken_before(box, record, receipted);
+  if (takers.has_error()) return takers.error();
+  record.handed_over_before = !takers->empty();
   constexpr std::string_view sql =
       "INSERT INTO records (box, epoch, lane, seq, alarm_id, hash, kind, size, accepted_us, "
       "spooled_us, stored_us, clock_offset_us, repeats, replayed, handed_over_before, body_number, "
@@ -251,13 +267,13 @@ Result<Position> Book::insert(std::int64_t box, Record& record, std::string_view
       set_cursor(CursorKey{box, header.key.epoch.value, header.key.lane}, header.key.seq);
   if (moved.has_error()) return moved.error();
   for (const std::int64_t outlet : outlets_) {
-    const Result<bool> taken =
-        record.handed_over_before ? had_taken(outlet, box, header.id) : Result<bool>(false);
-    if (taken.has_error()) return taken.error();
+    const auto taker = takers->find(outlet);
+    const bool taken = taker != takers->end();
     const Status owed = writer_->run(
         "INSERT INTO hand_overs (position, outlet, state, tries, changed_us, text) "
-        "VALUES (?, ?, ?, 0, ?, '')",
-        record.position, outlet, static_cast<int>(first_state(record.replayed, *taken)), now_us_);
+        "VALUES (?, ?, ?, 0, ?, ?)",
+        record.position, outlet, static_cast<int>(first_state(record.replayed, taken)), now_us_,
+        Text{taken ? taker->second : std::string_view()});
     if (owed.has_error()) return owed.error();
   }
   ++records_;
@@ -284,27 +300,47 @@ Result<Record> Book::book_own(const BoxId& box, const Envelope& envelope) {
   record.header.envelope = encode_envelope(envelope);
   record.header.hash = RecordHasher(record.header.envelope).finish();
   record.header.accepted_us = record.header.spooled_us = record.stored_us = now_us_;
-  const Result<Position> position = insert(*number, record, {}, 0);
+  const Result<Position> position = insert(*number, record, {}, 0, {});
   if (position.has_error()) return position.error();
   return record;
 }
 
-Status Book::report_conflict(const Incoming& incoming) {
-  if (reported_conflicts_.size() >= reported_conflicts_max) reported_conflicts_.clear();
-  const auto remembered = std::make_pair(incoming.box, incoming.header.key);
-  if (reported_conflicts_.count(remembered) > 0) return {};
+// Once per identity and alarm, also over restarts: the tombstone remembers. It also lets the link
+// say it again until the box has kept it.
+Status Book::report_conflict(std::int64_t box, const Incoming& incoming) {
+  const RecordHeader& header = incoming.header;
+  const Result<bool> reported = writer_->first(
+      "SELECT 1 FROM tombstones WHERE box = ? AND epoch = ? AND lane = ? AND first_seq = ? "
+      "AND kind <> 0 AND alarm_id = ?",
+      [](sqlite::Statement&) {}, box, header.key.epoch.value, static_cast<int>(header.key.lane),
+      header.key.seq, header.id.view());
+  if (reported.has_error()) return reported.error();
+  if (*reported) return {};
+  const Status laid =
+      lay(box, {incoming.box, header.key.epoch, header.key.lane, header.key.seq, header.key.seq,
+                header.id, "conflict: another alarm stands under this identity", now_us_,
+                Tombstone::Kind::conflict});
+  if (laid.has_error()) return laid;
   Envelope fault;
   fault.kind = RecordKind::fault;
-  fault.fault_code = "record-conflict";
-  fault.fault_subject = incoming.header.key.to_string();
+  fault.fault_code = fault::record_conflict;
+  fault.fault_subject = header.key.to_string();
   fault.fault_reason =
       "the box sent another alarm under an identity that is taken; nothing was overwritten, "
       "alarm " +
-      incoming.header.id.to_string() + " must come again under a new identity";
+      header.id.to_string() + " must come again under a new identity";
   const Result<Record> booked = book_own(incoming.box, fault);
-  if (booked.has_error()) return booked.error();
-  reported_conflicts_.insert(remembered);
-  return {};
+  return booked.has_error() ? Status(booked.error()) : Status{};
+}
+
+Status Book::lay(std::int64_t box, const Tombstone& tombstone) {
+  const std::string reason = tombstone.reason.substr(0, state_text_bytes_max);
+  const std::string_view id = tombstone.id ? tombstone.id->view() : std::string_view();
+  return writer_->run(
+      "INSERT INTO tombstones (box, epoch, lane, first_seq, last_seq, alarm_id, reason, time_us, "
+      "kind) VALUES (?, ?, ?, ?, ?, nullif(?, x''), ?, ?, ?)",
+      box, tombstone.epoch.value, static_cast<int>(tombstone.lane), tombstone.first_seq,
+      tombstone.last_seq, id, Text{reason}, tombstone.time_us, static_cast<int>(tombstone.kind));
 }
 
 Result<std::uint64_t> Book::tombstone(const Tombstone& tombstone) {
@@ -318,16 +354,12 @@ Result<std::uint64_t> Book::tombstone(const Tombstone& tombstone) {
   const Status dropped = drop_staged(
       {*box, tombstone.lane}, RecordKey{tombstone.epoch, tombstone.lane, tombstone.first_seq});
   if (dropped.has_error()) return dropped.error();
-  const std::string reason = tombstone.reason.substr(0, state_text_bytes_max);
-  const std::string_view id = tombstone.id ? tombstone.id->view() : std::string_view();
-  const Status laid = writer_->run(
-      "INSERT INTO tombstones (box, epoch, lane, first_seq, last_seq, alarm_id, reason, time_us) "
-      "VALUES (?, ?, ?, ?, ?, nullif(?, x''), ?, ?)",
-      *box, key.epoch, static_cast<int>(key.lane), tombstone.first_seq, tombstone.last_seq, id,
-      Text{reason}, tombstone.time_us);
+  const Status laid = lay(*box, tombstone);
   if (laid.has_error()) return laid.error();
   const Status moved = set_cursor(key, tombstone.last_seq);
   if (moved.has_error()) return moved.error();
+  const Result<Record> booked = book_own(tombstone.box, fault_of(tombstone));
+  if (booked.has_error()) return booked.error();
   return tombstone.last_seq;
 }
 

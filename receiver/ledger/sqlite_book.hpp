@@ -139,9 +139,11 @@ class Book {
   Result<StoreResult> insert_incoming(std::int64_t box, const Incoming& incoming);
   Result<std::int64_t> body_of(std::int64_t box, const Incoming& incoming);  // 0: inline
   Result<Position> insert(std::int64_t box, Record& record, std::string_view inline_body,
-                          std::int64_t body);
-  Result<bool> insert_hand_overs(std::int64_t box, const Record& record);
-  Status report_conflict(const Incoming& incoming);
+                          std::int64_t body, const std::vector<std::string>& receipted);
+  Result<std::map<std::int64_t, std::string_view>> taken_before(
+      std::int64_t box, const Record& record, const std::vector<std::string>& receipted);
+  Status report_conflict(std::int64_t box, const Incoming& incoming);
+  Status lay(std::int64_t box, const Tombstone& tombstone);
   Status let_go(Position position);
 
   std::unique_ptr<Connection> writer_;
@@ -155,7 +157,6 @@ class Book {
   std::map<CursorKey, std::uint64_t> cursors_;
   std::map<LaneOfBox, OpenBody> open_;
   std::map<LaneOfBox, Hashing> hashing_;
-  std::set<std::pair<BoxId, RecordKey>> reported_conflicts_;
   News news_;
   std::uint64_t records_ = 0;
   std::uint64_t records_at_start_ = 0;  // of the group

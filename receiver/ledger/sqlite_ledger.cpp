@@ -176,6 +176,10 @@ class SqliteLedger final : public Ledger {
   Result<std::vector<Tombstone>> tombstones(const BoxId& box, std::size_t limit) const override {
     return reads_.tombstones(box, limit);
   }
+  Result<std::vector<Tombstone>> refused(const BoxId& box,
+                                         const std::vector<SeqRange>& ranges) const override {
+    return reads_.refused(box, ranges);
+  }
   Result<std::vector<HandOver>> hand_overs(const std::string& outlet, HandOverState state,
                                            Position after, std::size_t limit) const override {
     return reads_.hand_overs(outlet, state, after, limit);

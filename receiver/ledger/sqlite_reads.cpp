@@ -46,6 +46,24 @@ Record record_of(const sqlite::Statement& row) {
   return record;
 }
 
+// The columns of tombstone_of(), in its order.
+#define TOMBSTONE_COLUMNS \
+  "epoch, lane, first_seq, last_seq, alarm_id, reason, time_us, kind FROM tombstones "
+
+Tombstone tombstone_of(const BoxId& box, const sqlite::Statement& row) {
+  Tombstone tombstone;
+  tombstone.box = box;
+  tombstone.epoch = epoch_of(row.column_int(0));
+  tombstone.lane = lane_of(row.column_int(1));
+  tombstone.first_seq = static_cast<std::uint64_t>(row.column_int(2));
+  tombstone.last_seq = static_cast<std::uint64_t>(row.column_int(3));
+  tombstone.id = AlarmId::from_bytes(row.column_blob(4));
+  tombstone.reason = row.column_text(5);
+  tombstone.time_us = row.column_int(6);
+  tombstone.kind = static_cast<Tombstone::Kind>(row.column_int(7));
+  return tombstone;
+}
+
 template <typename... A>
 Result<std::vector<Record>> records(Connection& connection, std::string_view sql,
                                     const A&... arguments) {
@@ -250,23 +268,39 @@ Result<std::vector<Tombstone>> Reads::tombstones(const BoxId& box, std::size_t l
   if (loan.has_error()) return loan.error();
   std::vector<Tombstone> found;
   auto take = [&](sqlite::Statement& row) {
-    Tombstone tombstone;
-    tombstone.box = box;
-    tombstone.epoch = epoch_of(row.column_int(0));
-    tombstone.lane = lane_of(row.column_int(1));
-    tombstone.first_seq = static_cast<std::uint64_t>(row.column_int(2));
-    tombstone.last_seq = static_cast<std::uint64_t>(row.column_int(3));
-    tombstone.id = AlarmId::from_bytes(row.column_blob(4));
-    tombstone.reason = row.column_text(5);
-    tombstone.time_us = row.column_int(6);
-    found.push_back(std::move(tombstone));
+    found.push_back(tombstone_of(box, row));
     return true;
   };
-  const Status read = (*loan)->each(
-      "SELECT epoch, lane, first_seq, last_seq, alarm_id, reason, time_us FROM tombstones "
-      "WHERE box = (SELECT number FROM boxes WHERE name = ?) ORDER BY number DESC LIMIT ?",
-      take, Text{box}, bounded(limit));
+  const Status read = (*loan)->each("SELECT " TOMBSTONE_COLUMNS
+                                    "WHERE box = (SELECT number FROM boxes WHERE name = ?) "
+                                    "ORDER BY number DESC LIMIT ?",
+                                    take, Text{box}, bounded(limit));
   if (read.has_error()) return read.error();
+  return found;
+}
+
+Result<std::vector<Tombstone>> Reads::refused(const BoxId& box,
+                                              const std::vector<SeqRange>& ranges) {
+  Result<Loan> loan = borrow();
+  if (loan.has_error()) return loan.error();
+  const Result<std::int64_t> number =
+      (*loan)->number("SELECT number FROM boxes WHERE name = ?", Text{box});
+  if (number.has_error()) return number.error();
+  std::vector<Tombstone> found;
+  auto take = [&](sqlite::Statement& row) {
+    found.push_back(tombstone_of(box, row));
+    return found.size() < refused_max;
+  };
+  for (const SeqRange& range : ranges) {
+    if (found.size() >= refused_max) break;
+    const Status read =
+        (*loan)->each("SELECT " TOMBSTONE_COLUMNS
+                      "WHERE box = ? AND epoch = ? AND lane = ? AND kind <> 0 "
+                      "AND first_seq BETWEEN ? AND ? ORDER BY first_seq",
+                      take, *number, range.epoch.value, static_cast<int>(range.lane),
+                      range.first_seq, range.last_seq);
+    if (read.has_error()) return read.error();
+  }
   return found;
 }
 

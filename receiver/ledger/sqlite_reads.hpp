@@ -33,6 +33,7 @@ class Reads {
   Result<std::string> body(Position position, std::uint64_t offset, std::size_t bytes_max);
   Result<std::vector<StageMark>> stages(const AlarmId& id);
   Result<std::vector<Tombstone>> tombstones(const BoxId& box, std::size_t limit);
+  Result<std::vector<Tombstone>> refused(const BoxId& box, const std::vector<SeqRange>& ranges);
   Result<std::vector<HandOver>> hand_overs(const std::string& outlet, HandOverState state,
                                            Position after, std::size_t limit);
   Result<std::uint64_t> count_hand_overs(const std::string& outlet, HandOverState state);

@@ -46,8 +46,9 @@ CREATE TABLE stages (position INTEGER, stage INTEGER, outlet TEXT, time_us INTEG
   text TEXT NOT NULL, PRIMARY KEY (position, time_us, stage, outlet)) WITHOUT ROWID;
 CREATE TABLE tombstones (number INTEGER PRIMARY KEY, box INTEGER NOT NULL, epoch INTEGER NOT NULL,
   lane INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, alarm_id BLOB,
-  reason TEXT NOT NULL, time_us INTEGER NOT NULL);
+  reason TEXT NOT NULL, time_us INTEGER NOT NULL, kind INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX tombstones_box ON tombstones (box);
+CREATE INDEX tombstones_refused ON tombstones (box, epoch, lane, first_seq) WHERE kind <> 0;
 CREATE TABLE forgotten (number INTEGER PRIMARY KEY AUTOINCREMENT, box INTEGER NOT NULL,
   alarm_id BLOB NOT NULL, hash BLOB NOT NULL, gone_us INTEGER NOT NULL);
 CREATE INDEX forgotten_alarm_id ON forgotten (alarm_id);
@@ -89,6 +90,17 @@ Status make_schema(Connection& connection) {
   return transaction->commit();
 }
 
+Status migrate_from_1(Connection& connection) {
+  Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(connection.database());
+  if (transaction.has_error()) return transaction.error();
+  const Status made = connection.database().exec(
+      "ALTER TABLE tombstones ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+      "CREATE INDEX tombstones_refused ON tombstones (box, epoch, lane, first_seq) "
+      "WHERE kind <> 0; PRAGMA user_version=2");
+  if (made.has_error()) return made;
+  return transaction->commit();
+}
+
 Status check_schema(Connection& connection, const std::string& path) {
   const Result<std::int64_t> version = connection.number("PRAGMA user_version");
   if (version.has_error()) return version.error();
@@ -99,6 +111,7 @@ Status check_schema(Connection& connection, const std::string& path) {
   if (application.has_error()) return application.error();
   if (*application != application_id)
     return Failure(Errc::corrupt, path + " is a database, but not a ledger");
+  if (*version == 1) return migrate_from_1(connection);
   if (*version != schema_version)
     return Failure(Errc::unsupported, path + " has schema " + std::to_string(*version) +
                                           ", this version knows " + std::to_string(schema_version) +

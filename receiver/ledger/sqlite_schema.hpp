@@ -13,7 +13,7 @@
 
 namespace alarmwire::ledger {
 
-inline constexpr int schema_version = 1;
+inline constexpr int schema_version = 2;
 inline constexpr std::int64_t page_bytes = 4096;
 
 // Holds ledger.lock for as long as it lives. Errc::busy: another process has it.

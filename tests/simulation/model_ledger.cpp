@@ -32,7 +32,7 @@ StoreOutcome ModelLedger::apply(int box, const link::centre_action::Store& store
     state.by_key[identity] = state.rows.size();
     state.rows.push_back({box, key, AlarmId{}, Hash{}});
     at = key.seq;
-    refused.insert(store.header.id);
+    state.verdicts[identity] = {key, store.header.id, true, "conflict: a stranger"};
     return {Verdict::conflict, 1, at};
   }
   std::string body = store.body;
@@ -86,7 +86,8 @@ void ModelLedger::tombstone(int box, link::centre_action::Tombstone tombstone,
     std::uint64_t& at = cursor(box, key);
     if (tombstone.first_seq == at + 1) {
       at = tombstone.last_seq;
-      if (tombstone.id && tombstone.refused) refused.insert(*tombstone.id);
+      if (tombstone.id && tombstone.refused)
+        state.verdicts[{box, key}] = {key, *tombstone.id, false, tombstone.reason};
       for (; key.seq <= at; ++key.seq) state.tombstones[{box, key}] = tombstone.reason;
     }
     const TombstoneOutcome outcome{TombstoneOutcome::Verdict::done, at};

@@ -37,6 +37,7 @@ struct LedgerState {
   std::map<std::tuple<int, EpochId, Lane>, std::uint64_t> cursors;
   std::map<BoxKey, Staged> staged;
   std::map<BoxKey, std::string> tombstones;
+  std::map<BoxKey, link::CentreState::Verdict> verdicts;  // refused: told until the box kept it
 };
 
 class ModelLedger {
@@ -44,9 +45,6 @@ class ModelLedger {
   explicit ModelLedger(Mutant mutant) : mutant_(mutant) {}
 
   LedgerState state;
-  // Booked as a fault: a tombstone was made for it, or a stranger stood in its place. Where the box
-  // did not hear of it before the stream broke, the fault at the centre is what people see.
-  std::set<AlarmId> refused;
   // Somebody else's record stands under this identity: the next one stored meets a conflict.
   bool meets_stranger = false;
 

@@ -35,7 +35,7 @@ std::pair<FetchResult, link::FetchedRecord> ModelSpool::fetch(const RecordKey& k
   const bool shows = row->second.damaged && row->second.body.size() <= head;
   if (shows) return {FetchResult::unreadable, {}};
   return {FetchResult::ok,
-          {row->second.header, row->second.body.substr(0, head), row->second.parked}};
+          {row->second.header, row->second.body.substr(0, head), row->second.parked, {}}};
 }
 
 std::pair<FetchResult, std::string> ModelSpool::body(const RecordKey& key, std::uint64_t offset,
@@ -50,6 +50,53 @@ FetchResult ModelSpool::verify(const RecordKey& key) const {
   const auto row = state.rows.find(key);
   if (row == state.rows.end()) return FetchResult::not_held;
   return row->second.damaged ? FetchResult::unreadable : FetchResult::ok;
+}
+
+void ModelSpool::crash() {
+  state.settled = forgotten_;
+  for (const RecordKey& key : fresh_parkings_) {
+    const auto row = state.rows.find(key);
+    if (row != state.rows.end()) row->second.parked = row->second.never = false;
+  }
+  fresh_parkings_.clear();
+  reentering_.clear();
+  settled_beyond_.clear();
+}
+
+void ModelSpool::settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
+  auto& at = state.settled[{epoch, lane}];
+  const auto barrier = reentering_.lower_bound({epoch, lane, at + 1});
+  if (barrier != reentering_.end() && *barrier <= RecordKey{epoch, lane, up_to}) {
+    auto& beyond = settled_beyond_[{epoch, lane}];
+    beyond = std::max(beyond, up_to);
+    up_to = barrier->seq - 1;
+  }
+  at = std::max(at, up_to);
+}
+
+void ModelSpool::park(const RecordKey& key, bool never) {
+  const auto row = state.rows.find(key);
+  if (row == state.rows.end() || row->second.parked) return;
+  row->second.parked = true;
+  row->second.never = never;
+  fresh_parkings_.insert(key);
+  if (reentering_.erase(key) > 0)
+    settle(key.epoch, key.lane, settled_beyond_[{key.epoch, key.lane}]);
+}
+
+bool ModelSpool::begin_reentry(const RecordKey& key) {
+  const auto row = state.rows.find(key);
+  return row != state.rows.end() && !row->second.parked && reentering_.insert(key).second;
+}
+
+std::optional<RecordKey> ModelSpool::reenter(const RecordKey& key) {
+  const auto row = state.rows.find(key);
+  if (row == state.rows.end()) return std::nullopt;
+  park(key, false);
+  if (row->second.damaged) return std::nullopt;
+  fresh_parkings_.erase(key);  // in one transaction with what follows
+  const RecordHeader& old = row->second.header;
+  return commit(key.lane, old.id, old.envelope, std::string(row->second.body));
 }
 
 std::vector<RecordKey> ModelSpool::evict_settled() {

@@ -1,9 +1,12 @@
 // The spool as its port promises it (edge/spool/spool.hpp), in memory: a committed row survives
-// crashes, a settled mark may be forgotten by one, every start opens a new epoch.
+// crashes, settled marks and parkings may be forgotten by one, though never a parking without the
+// mark behind it; a re-entry takes its time, and is whole or not there; every start opens a new
+// epoch.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +20,7 @@ struct SpoolState {
     RecordHeader header;
     std::string body;
     bool parked = false;
+    bool never = false;  // … because the centre will not take it
     bool damaged = false;
   };
   std::vector<EpochId> epochs;  // oldest first, the last one current
@@ -33,9 +37,12 @@ class ModelSpool {
     state.epochs.push_back(epoch);
     forgotten_ = state.settled;
   }
-  // The settled marks since the last call are not on disk yet.
-  void crash() { state.settled = forgotten_; }
-  void sync() { forgotten_ = state.settled; }
+  // The settled marks and parkings since the last call are not on disk yet.
+  void crash();
+  void sync() {
+    forgotten_ = state.settled;
+    fresh_parkings_.clear();
+  }
 
   RecordKey commit(Lane lane, const AlarmId& id, std::string envelope, std::string body) {
     SpoolState::Row row;
@@ -59,13 +66,11 @@ class ModelSpool {
   std::pair<link::FetchResult, std::string> body(const RecordKey& key, std::uint64_t offset,
                                                  std::size_t bytes) const;
   link::FetchResult verify(const RecordKey& key) const;
-  void settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
-    auto& at = state.settled[{epoch, lane}];
-    at = std::max(at, up_to);
-  }
-  void park(const RecordKey& key) {
-    if (auto row = state.rows.find(key); row != state.rows.end()) row->second.parked = true;
-  }
+  void settle(EpochId epoch, Lane lane, std::uint64_t up_to);
+  void park(const RecordKey& key, bool never);
+  // False: not held, parked or under way already. Nothing is settled past it until it is parked.
+  bool begin_reentry(const RecordKey& key);
+  std::optional<RecordKey> reenter(const RecordKey& key);  // nothing: it cannot be read
   bool is_settled(const RecordKey& key) const {
     const auto at = forgotten_.find({key.epoch, key.lane});
     return at != forgotten_.end() && key.seq <= at->second;
@@ -75,6 +80,9 @@ class ModelSpool {
 
  private:
   std::map<std::pair<EpochId, Lane>, std::uint64_t> forgotten_;  // as it is on disk
+  std::set<RecordKey> fresh_parkings_;
+  std::set<RecordKey> reentering_;
+  std::map<std::pair<EpochId, Lane>, std::uint64_t> settled_beyond_;
 };
 
 }  // namespace alarmwire::simulation

@@ -218,10 +218,12 @@ void World::check_order() {
 void World::check_end() {
   check_order();
   std::map<AlarmId, const SpoolState::Row*> held;
+  std::set<AlarmId> parked_for_good;  // the box was told, and shows it
   for (const auto& box : boxes_) {
     if (box->session == nullptr || !box->session->is_up()) broken("a link is not up at the end");
     for (const auto& [key, row] : box->spool.state.rows) {
       held[row.header.id] = &row;
+      if (row.never) parked_for_good.insert(row.header.id);
       const auto at = box->spool.state.settled.find({key.epoch, key.lane});
       const bool settled = at != box->spool.state.settled.end() && key.seq <= at->second;
       if (!settled && !row.parked) broken("still waiting at the end: " + key.to_string());
@@ -237,8 +239,8 @@ void World::check_end() {
       }
       continue;
     }
-    const bool excused = expected.damaged || expected.refused || expected.forgotten ||
-                         (expected.evicted && restored_ledger_) || ledger_.refused.contains(id);
+    const bool excused = expected.damaged || expected.forgotten || parked_for_good.contains(id) ||
+                         (expected.evicted && restored_ledger_);
     if (!excused) broken("lost: " + id.to_string());
   }
 }

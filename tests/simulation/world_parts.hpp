@@ -56,7 +56,6 @@ class World {
     bool damaged = false;
     bool evicted = false;
     bool forgotten = false;  // the spool was replaced by an older copy
-    bool refused = false;
   };
 
   // world_paths.cpp: streams and the two drivers.

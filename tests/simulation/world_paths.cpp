@@ -134,21 +134,18 @@ void World::perform(Box& box, link::box_action::Settled& action) {
 }
 
 void World::perform(Box& box, link::box_action::Park& action) {
-  const auto row = box.spool.state.rows.find(action.key);
-  if (row != box.spool.state.rows.end() && action.reason != "unreadable") {
-    expected_[row->second.header.id].refused = true;
-  }
-  box.spool.park(action.key);
+  box.spool.park(action.key, action.reason != "unreadable");
 }
 
 void World::perform(Box& box, link::box_action::Reenter& action) {
-  const auto row = box.spool.state.rows.find(action.key);
-  if (row == box.spool.state.rows.end()) return;
-  box.spool.park(action.key);
-  const RecordHeader& old = row->second.header;
-  const RecordKey key =
-      box.spool.commit(action.key.lane, old.id, old.envelope, std::string(row->second.body));
-  if (box.session != nullptr) box.session->on_record(key, clock_.now(box.skew_us));
+  if (!box.spool.begin_reentry(action.key)) return;
+  clock_.after(clock_.between(0, 500 * ms), [this, &box, life = box.life, old = action.key] {
+    if (life != box.life) return;
+    const auto key = box.spool.reenter(old);
+    if (!key || box.session == nullptr) return;
+    box.session->on_record(*key, clock_.now(box.skew_us));
+    pump(box);
+  });
 }
 
 void World::perform(Box& box, link::box_action::Close& action) {
@@ -204,13 +201,13 @@ void World::perform(const StreamPtr& stream, link::centre_action::Write& action)
   });
 }
 
-void World::perform(const StreamPtr& stream, link::centre_action::LoadState&) {
+void World::perform(const StreamPtr& stream, link::centre_action::LoadState& load) {
   for (const StreamPtr& other : Streams(streams_)) {
     if (other == stream || other->box != stream->box) continue;
     other->centre->fence();
     pump(other);
   }
-  clock_.after(clock_.between(0, 3 * ms), [this, stream] {
+  clock_.after(clock_.between(0, 3 * ms), [this, stream, unsettled = load.unsettled] {
     if (!stream->centre_open) return;
     link::CentreState known;
     known.session = ++last_session_;
@@ -222,6 +219,13 @@ void World::perform(const StreamPtr& stream, link::centre_action::LoadState&) {
     for (const auto& [key, staged] : ledger_.state.staged) {
       if (key.first != stream->box) continue;
       known.staged.push_back({key.second, staged.hash, staged.bytes.size()});
+    }
+    for (const auto& range : unsettled) {
+      const auto& all = ledger_.state.verdicts;
+      const BoxKey first{stream->box, {range.epoch, range.lane, range.first_seq}};
+      const BoxKey last{stream->box, {range.epoch, range.lane, range.last_seq}};
+      for (auto one = all.lower_bound(first); one != all.end() && one->first <= last; ++one)
+        known.verdicts.push_back(one->second);
     }
     stream->centre->on_state(std::move(known), clock_.now(0));
     pump(stream);

@@ -58,6 +58,7 @@ class FakeSpool final : public spool::Spool {
   void list(std::size_t, bool, Callback<std::vector<spool::ListedRecord>> done) override {
     done(nothing());
   }
+  void receipt(const AlarmId&, const std::string&) override {}
   void settle(EpochId, Lane, std::uint64_t) override {}
   void park(const RecordKey&, const std::string&) override {}
   void reenter(const RecordKey&, Callback<spool::Spooled> done) override { done(nothing()); }

@@ -161,7 +161,13 @@ TEST_F(Damage, AFlippedBodyByteIsFoundByItsHash) {
   ASSERT_TRUE(broken.has_error());
   EXPECT_TRUE(broken.error().is(Errc::corrupt));
   EXPECT_TRUE(verify(**opened, keys[100]).error().is(Errc::corrupt));
+  // On its way to the centre it is booked there, with its tombstone; a re-entry is on its own.
+  EXPECT_EQ(opened->watcher.count_faults("row-unreadable", false), 0u);
+  EXPECT_TRUE(reenter(**opened, keys[100]).error().is(Errc::corrupt));
   EXPECT_EQ(opened->watcher.wait_for_fault("row-unreadable", false).subject, keys[100].to_string());
+  EXPECT_TRUE(eventually([&] { return (*opened)->snapshot().parked_records == 1; }));
+  EXPECT_TRUE(reenter(**opened, keys[100]).error().is(Errc::not_found));
+  EXPECT_EQ(opened->watcher.count_faults("row-unreadable", false), 1u);
   EXPECT_EQ(opened->watcher.fatals(), 0u);
   EXPECT_TRUE(fetch(**opened, keys[101]).has_value());
 }

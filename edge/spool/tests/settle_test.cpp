@@ -2,6 +2,8 @@
 #include <set>
 #include <thread>
 
+#include "common/sqlite.hpp"
+
 #include "edge/spool/tests/support.hpp"
 
 namespace alarmwire::spool::test {
@@ -129,7 +131,7 @@ TEST_F(Settle, ReentryGivesTheSameAlarmANewIdentityAndParksTheOldRow) {
   const auto second = commit_upload(spool(), big, 65'000);
   reopen();
   for (const RecordKey& old : {first->key, second->key}) {
-    const auto again = wait<Spooled>([&](auto done) { spool().reenter(old, done); });
+    const auto again = reenter(spool(), old);
     ASSERT_TRUE(again.has_value()) << again.error().diagnostics;
     EXPECT_EQ(again->key, (RecordKey{epoch, old.lane, 1}));
     EXPECT_EQ(fetch(spool(), old)->state, RowState::parked);
@@ -143,6 +145,158 @@ TEST_F(Settle, ReentryGivesTheSameAlarmANewIdentityAndParksTheOldRow) {
   reopen();
   EXPECT_EQ(spool().snapshot().waiting_records, 2u);
   EXPECT_EQ(spool().snapshot().parked_records, 2u);
+}
+
+// A copy of the files as they are at this moment is what a power cut would leave.
+TEST_F(Settle, NothingIsSettledPastAReentryThatIsNotWhole) {
+  const NewRecord big = record_of(body_of(600'000, 3));
+  ASSERT_TRUE(commit_upload(spool(), big, 60'000).has_value());
+  fill(2);
+  const EpochId old = epoch;
+  const RecordKey conflicting{old, Lane::alarm, 1};
+  reopen();
+  // 2 and 3 are settled before the re-entry is through; the answer comes after its commit.
+  std::promise<Result<Spooled>> promise;
+  spool().reenter(conflicting, [&](Result<Spooled> done) { promise.set_value(std::move(done)); });
+  spool().settle(old, Lane::alarm, 3);
+  const Snapshot at_once = spool().snapshot();
+  EXPECT_GE(at_once.waiting_records, 1u);
+  ASSERT_TRUE(promise.get_future().get().has_value());
+  EXPECT_TRUE(eventually([&] { return range_of(spool(), old, Lane::alarm).first_unsettled == 4; }));
+  EXPECT_EQ(spool().snapshot().waiting_records, 1u);
+  EXPECT_EQ(spool().snapshot().waiting_bytes, 600'000u);
+  EXPECT_TRUE(reenter(spool(), conflicting).error().is(Errc::not_found)) << "told again: no news";
+  EXPECT_EQ(spool().snapshot().waiting_records, 1u);
+}
+
+TEST_F(Settle, AReentryCutOffAtAnyMomentIsBegunAnewOrWhole) {
+  const NewRecord big = record_of(body_of(600'000, 3));
+  ASSERT_TRUE(commit_upload(spool(), big, 60'000).has_value());
+  const EpochId old = epoch;
+  const RecordKey conflicting{old, Lane::alarm, 1};
+  bool was_cut = false, was_whole = false;
+  for (int delay_us = 0; delay_us < 200'000 && !(was_cut && was_whole);
+       delay_us = delay_us * 2 + 500) {
+    // The copies are taken while nothing writes; the life between them ends in the middle.
+    reopen();
+    Folder copy;
+    std::filesystem::copy_file(folder.path() + "/spool.db", copy.path() + "/spool.db");
+    std::filesystem::copy_file(folder.path() + "/spool.db-wal", copy.path() + "/spool.db-wal");
+    Config of_copy = config;
+    of_copy.directory = copy.path();
+    auto life = open(of_copy);
+    ASSERT_NE(life, nullptr);
+    (*life)->reenter(conflicting, {});
+    (*life)->settle(old, Lane::alarm, 1);
+    std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
+    life.reset();  // stops as it is: what has begun is not finished
+    life = open(of_copy);
+    ASSERT_NE(life, nullptr);
+    const bool is_whole = (*life)->snapshot().parked_records == 1;
+    (is_whole ? was_whole : was_cut) = true;
+    EXPECT_EQ((*life)->snapshot().waiting_records, 1u);
+    EXPECT_EQ((*life)->snapshot().settled_records, 0u);
+    // The centre says it again: the first time or the second, it is in once.
+    EXPECT_EQ(reenter(**life, conflicting).has_value(), !is_whole);
+    EXPECT_EQ((*life)->snapshot().waiting_records, 1u);
+    EXPECT_EQ(find(**life, big.id)->state, RowState::waiting);
+  }
+  EXPECT_TRUE(was_cut && was_whole);
+}
+
+TEST_F(Settle, AReentryWithoutRoomWaitsForIt) {
+  config.quota_bytes = 2 << 20;
+  reopen();
+  ASSERT_TRUE(commit_upload(spool(), record_of(body_of(900'000, 3)), 60'000).has_value());
+  const EpochId old = epoch;
+  reopen();
+  while (commit(spool(), record_of(body_of(60'000, ++seed))).has_value()) {
+  }
+  const std::uint64_t waiting = spool().snapshot().waiting_records;
+  std::promise<Result<Spooled>> promise;
+  spool().reenter({old, Lane::alarm, 1},
+                  [&](Result<Spooled> done) { promise.set_value(std::move(done)); });
+  auto answer = promise.get_future();
+  EXPECT_EQ(answer.wait_for(std::chrono::milliseconds(500)), std::future_status::timeout);
+  EXPECT_EQ(spool().snapshot().waiting_records, waiting);
+  spool().settle(epoch, Lane::alarm, waiting);
+  ASSERT_EQ(answer.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_TRUE(answer.get().has_value());
+}
+
+TEST_F(Settle, AParkingIsNeverOvertakenByTheSettlingAfterIt) {
+  fill(200);
+  for (int round = 0; round < 200; ++round)  // more requests than one turn answers
+    spool().find(AlarmId{}, [](const Result<ListedRecord>&) {});
+  spool().park({epoch, Lane::alarm, 2}, "never");
+  spool().settle(epoch, Lane::alarm, 200);
+  EXPECT_TRUE(eventually([&] { return spool().snapshot().waiting_records == 0; }));
+  EXPECT_EQ(spool().snapshot().parked_records, 1u);
+}
+
+using Outlets = std::vector<std::string>;
+
+TEST_F(Settle, ReceiptsStayWithTheirRowsAsLongAsThese) {
+  NewRecord taken = record_of("taken"), both = record_of("both"), untaken = record_of("untaken");
+  for (const NewRecord& record : {taken, both, untaken})
+    ASSERT_TRUE(commit(spool(), record).has_value());
+  const EpochId old = epoch;
+  const auto outlets_of = [&](std::uint64_t seq) {
+    return fetch(spool(), {old, Lane::alarm, seq})->receipted;
+  };
+  spool().settle(old, Lane::alarm, 3);
+  spool().receipt(taken.id, "ebues");
+  for (const char* outlet : {"ebues", "backup", "ebues"}) spool().receipt(both.id, outlet);
+  spool().receipt(AlarmId::make(wall_now_us()), "ebues");  // not held: nobody's
+  EXPECT_TRUE(eventually([&] { return outlets_of(2).size() == 2; })) << "known at once";
+  reopen();
+  EXPECT_EQ(outlets_of(1), (Outlets{"ebues"}));
+  EXPECT_EQ(outlets_of(2), (Outlets{"backup", "ebues"}));
+  EXPECT_EQ(outlets_of(3), (Outlets{}));
+}
+
+TEST_F(Settle, ReceiptsAloneAreWrittenAfterASecondAndGoWithTheirRows) {
+  const NewRecord record = record_of("taken");
+  ASSERT_TRUE(commit(spool(), record).has_value());
+  spool().settle(epoch, Lane::alarm, 1);
+  for (std::size_t i = 0; i < receipts_group_max + 10; ++i)
+    spool().receipt(record.id, "outlet-" + std::to_string(i));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3300));
+  Folder copy;
+  for (const char* name : {"/spool.db", "/spool.db-wal"})
+    std::filesystem::copy_file(folder.path() + name, copy.path() + name);
+  const EpochId old = epoch;
+  config.directory = copy.path();
+  reopen();
+  EXPECT_EQ(fetch(spool(), {old, Lane::alarm, 1})->receipted.size(), receipts_group_max + 10);
+  spool().reconfigure(config.quota_bytes, std::chrono::seconds(0));
+  EXPECT_TRUE(eventually([&] { return spool().snapshot().settled_records == 0; }));
+  opened.reset();
+  auto database =
+      sqlite::Database::open(copy.path() + "/spool.db", sqlite::Database::Mode::read_write);
+  ASSERT_TRUE(database.has_value());
+  EXPECT_EQ(*database->query_int("SELECT count(*) FROM receipt"), 0);
+}
+
+TEST_F(Settle, AFileOfVersionOneIsBroughtUpToDate) {
+  const NewRecord record = record_of("old");
+  ASSERT_TRUE(commit(spool(), record).has_value());
+  const EpochId old = epoch;
+  opened.reset();
+  {
+    auto database =
+        sqlite::Database::open(folder.path() + "/spool.db", sqlite::Database::Mode::read_write);
+    ASSERT_TRUE(database->exec("DROP TABLE receipt; PRAGMA user_version=1").has_value());
+  }
+  reopen();
+  EXPECT_EQ(opened->watcher.count_faults("spool-quarantined", false), 0u);
+  spool().settle(old, Lane::alarm, 1);
+  spool().receipt(record.id, "ebues");
+  EXPECT_TRUE(eventually([&] {
+    return fetch(spool(), {old, Lane::alarm, 1})->receipted == Outlets{"ebues"};
+  }));
+  reopen();
+  EXPECT_EQ(fetch(spool(), {old, Lane::alarm, 1})->receipted, (Outlets{"ebues"}));
 }
 
 TEST_F(Settle, TheOldestWaitingTimeFollowsTheCursor) {

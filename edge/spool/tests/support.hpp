@@ -186,6 +186,9 @@ inline Result<void> verify(Spool& spool, const RecordKey& key) {
 inline Result<ListedRecord> find(Spool& spool, const AlarmId& id) {
   return wait<ListedRecord>([&](auto done) { spool.find(id, done); });
 }
+inline Result<Spooled> reenter(Spool& spool, const RecordKey& key) {
+  return wait<Spooled>([&](auto done) { spool.reenter(key, done); });
+}
 inline std::vector<LaneRange> ranges(Spool& spool) {
   const auto all = wait<std::vector<LaneRange>>([&](auto done) { spool.ranges(done); });
   return all.has_value() ? *all : std::vector<LaneRange>{};

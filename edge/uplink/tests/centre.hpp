@@ -98,6 +98,8 @@ class Centre {
   std::map<LaneKey, std::uint64_t> cursors;
   std::map<RecordKey, Hash> hashes;
   std::map<RecordKey, Staged> staged;
+  std::map<RecordKey, link::CentreState::Verdict> refused;
+  std::map<RecordKey, std::vector<std::string>> receipted;   // as the records said
   std::vector<std::pair<RecordKey, std::uint64_t>> resumed;  // Record frames with an offset
   bool keeps_answers = false;
   std::uint64_t staged_bytes_max = std::numeric_limits<std::uint64_t>::max();  // then no answer
@@ -178,7 +180,7 @@ class Centre {
       pumping_ = false;
     }
     void perform(link::centre_action::Write& action) { link_->write(action.frame); }
-    void perform(link::centre_action::LoadState&) {
+    void perform(link::centre_action::LoadState& load) {
       link::CentreState state;
       state.session = ++centre_.sessions_;
       state.ledger_id = centre_.ledger_id;
@@ -186,6 +188,11 @@ class Centre {
         state.cursors.push_back({lane.first, lane.second, seq});
       for (const auto& [key, body] : centre_.staged)
         state.staged.push_back({key, body.hash, body.bytes.size()});
+      for (const auto& range : load.unsettled)
+        for (const auto& [key, verdict] : centre_.refused)
+          if (key.epoch == range.epoch && key.lane == range.lane && key.seq >= range.first_seq &&
+              key.seq <= range.last_seq)
+            state.verdicts.push_back(verdict);
       session_->on_state(std::move(state), now());
     }
     void perform(link::centre_action::Stage& action) {
@@ -233,6 +240,7 @@ class Centre {
     std::uint64_t& cursor = cursors[{header.key.epoch, header.key.lane}];
     link::StoreOutcome outcome;
     outcome.stored_us = wall_now_us();
+    receipted[header.key] = action.receipted;
     if (const auto known = hashes.find(header.key); known != hashes.end()) {
       outcome.verdict = known->second == header.hash ? Verdict::duplicate : Verdict::conflict;
     } else if (header.key.seq != cursor + 1) {

@@ -299,7 +299,7 @@ TEST_F(UplinkTest, what_the_centre_never_takes_is_parked_with_a_fault_and_the_la
   const RecordKey refused = commit(Lane::alarm, 150'000);
   const RecordKey next = commit(Lane::alarm, 1000);
   ASSERT_TRUE(is_empty_soon());
-  EXPECT_EQ(count_faults("record-never"), 1);
+  EXPECT_EQ(count_faults("record-never"), 0) << "the centre books it";
   EXPECT_TRUE(eventually([&] { return state_of(refused) == spool::RowState::parked; }));
   EXPECT_EQ(state_of(next), spool::RowState::settled);
   EXPECT_EQ(seqs_of(Lane::alarm), (std::vector<std::uint64_t>{2}));
@@ -320,11 +320,60 @@ TEST_F(UplinkTest, a_conflict_enters_once_more) {
   const auto row = centre.ask([this] { return centre.rows.front().header; });
   EXPECT_EQ(row.id, last_id);
   EXPECT_EQ(row.key.seq, 2u);
-  EXPECT_EQ(count_faults("record-conflict"), 1);
+  EXPECT_EQ(count_faults("record-conflict"), 0) << "the centre books it";
   EXPECT_EQ(state_of(taken), spool::RowState::parked);
   commit(Lane::live_alarm, 500);
   ASSERT_TRUE(is_empty_soon());
   EXPECT_EQ(centre.count(), 2u) << "once";
+}
+
+// The centre refused both, and the stream broke before the box heard of it.
+TEST_F(UplinkTest, verdicts_not_heard_are_heard_at_the_next_connect) {
+  const RecordKey taken = commit(Lane::live_alarm, 500);
+  const AlarmId id = last_id;
+  const RecordKey refused = commit(Lane::alarm, 500);
+  centre.ask([&] {
+    centre.cursors[{taken.epoch, Lane::live_alarm}] = centre.cursors[{taken.epoch, Lane::alarm}] =
+        1;
+    centre.refused[taken] = {taken, id, true, "conflict: another one"};
+    centre.refused[refused] = {refused, last_id, false, "too-large: 500 bytes"};
+  });
+  start_and_wait();
+  ASSERT_TRUE(eventually([this] { return centre.count() == 1; }));
+  ASSERT_TRUE(is_empty_soon());
+  EXPECT_EQ(centre.ask([this] { return centre.rows.front().header.id; }), id);
+  EXPECT_EQ(state_of(taken), spool::RowState::parked);
+  EXPECT_EQ(state_of(refused), spool::RowState::parked);
+  centre.vanish();
+  ASSERT_TRUE(wait_for_link(false));
+  centre.appear();
+  ASSERT_TRUE(wait_for_link(true));
+  commit(Lane::live_alarm, 500);
+  ASSERT_TRUE(is_empty_soon());
+  EXPECT_EQ(centre.count(), 2u) << "once";
+}
+
+TEST_F(UplinkTest, a_receipt_goes_back_with_the_record_when_the_ledger_was_restored) {
+  start_and_wait();
+  const RecordKey taken = commit(Lane::live_alarm, 500);
+  const AlarmId id = last_id;
+  const RecordKey untaken = commit(Lane::live_alarm, 500);
+  ASSERT_TRUE(is_empty_soon());
+  centre.receipt({id, link::ReceiptStage::handed_over, 77, "ebues", "250 ok"});
+  centre.receipt({last_id, link::ReceiptStage::displayed, 78, "console", ""});
+  ASSERT_TRUE(eventually([&] { return has_stage(last_id, "displayed"); }));
+  centre.vanish();
+  centre.ask([this] {
+    centre.rows.clear();
+    centre.cursors.clear();
+    centre.hashes.clear();
+    centre.receipted.clear();
+  });
+  centre.appear();
+  ASSERT_TRUE(eventually([this] { return centre.count() == 2; }));
+  const auto receipted = centre.ask([this] { return centre.receipted; });
+  EXPECT_EQ(receipted.at(taken), std::vector<std::string>{"ebues"});
+  EXPECT_TRUE(receipted.at(untaken).empty());
 }
 
 TEST_F(UplinkTest, receipts_reach_the_stages) {

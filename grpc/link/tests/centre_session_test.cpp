@@ -122,6 +122,7 @@ TEST_F(CentreTest, AsksForItsStateThenWelcomes) {
   EXPECT_EQ(written[0].welcome().session(), 5u);
   ASSERT_EQ(written[0].welcome().cursors_size(), 1);  // only what the box holds
   EXPECT_EQ(written[0].welcome().cursors(0).seq(), 3u);
+  EXPECT_EQ(written[0].welcome().cursors(0).first_verdict(), 0u);  // nothing was refused
 }
 
 TEST_F(CentreTest, SettlesOnlyAfterTheCommit) {
@@ -278,6 +279,69 @@ TEST_F(CentreTest, RefusesForGoodWithATombstoneFirst) {
   EXPECT_EQ(settled()[1].code(), "malformed-envelope");
 }
 
+TEST_F(CentreTest, WhatTheBoxMayNotHaveHeardIsSaidAgainBehindTheWelcome) {
+  v1::BoxFrame frame = hello();
+  v1::LaneRange& range = *frame.mutable_hello()->mutable_ranges(0);
+  range.set_first_unsettled(2);
+  range.set_last(5);
+  say(frame);
+  ASSERT_EQ(all<centre_action::LoadState>()[0]->unsettled.size(), 1u);
+  EXPECT_EQ(all<centre_action::LoadState>()[0]->unsettled[0].first_seq, 2u);
+  CentreState state;
+  state.cursors = {{epoch, Lane::alarm, 4}, {EpochId{1234}, Lane::alarm, 8}};
+  state.verdicts = {{{EpochId{1234}, Lane::alarm, 3}, {}, false, "of an epoch not held"},
+                    {{epoch, Lane::alarm, 2}, {}, true, "conflict: another one"},
+                    {{epoch, Lane::alarm, 3}, {}, false, "too-large: 9 bytes"},
+                    {{epoch, Lane::alarm, 5}, {}, false, "beyond the cursor: not settled"}};
+  session->on_state(std::move(state), now);
+  take();
+  EXPECT_EQ(written[0].welcome().cursors(0).first_verdict(), 2u);
+  ASSERT_EQ(settled().size(), 3u);
+  EXPECT_EQ(settled()[0].seq(), 2u);
+  EXPECT_EQ(settled()[0].verdict(), v1::Settled::CONFLICT);
+  EXPECT_EQ(settled()[1].seq(), 3u);
+  EXPECT_EQ(settled()[1].verdict(), v1::Settled::NEVER);
+  EXPECT_EQ(settled()[1].code(), "too-large");
+  EXPECT_EQ(settled()[1].text(), "9 bytes");
+  EXPECT_EQ(settled()[2].verdict(), v1::Settled::STORED);
+  say(record(5, 5, 5));
+  EXPECT_EQ(all<centre_action::Store>().size(), 1u);
+}
+
+// A gap tells how far the ledger is; it must not tell the box that a refused record is stored.
+TEST_F(CentreTest, NoAnswerPassesOverAVerdictWhateverTheirOrder) {
+  welcome();
+  say(record(1, 5, 5));
+  say(record(2, 20'000'000, 0));
+  say(record(3, 5, 5));
+  say(record(4, 5, 5));
+  const auto stores = all<centre_action::Store>();
+  const std::uint64_t first = stores[0]->token, third = stores[1]->token, fourth = stores[2]->token;
+  answer(fourth, Verdict::gap, 2);
+  answer(third, Verdict::busy);
+  session->on_tombstoned(all<centre_action::Tombstone>()[0]->token,
+                         {TombstoneOutcome::Verdict::done, 2}, now);
+  take();
+  EXPECT_TRUE(settled().empty());
+  answer(first, Verdict::stored);
+  ASSERT_EQ(settled().size(), 3u);
+  EXPECT_EQ(settled()[0].seq(), 1u);
+  EXPECT_EQ(settled()[1].verdict(), v1::Settled::NEVER);
+  EXPECT_EQ(settled()[1].seq(), 2u);
+  EXPECT_EQ(settled()[2].verdict(), v1::Settled::AGAIN);
+  EXPECT_EQ(settled()[2].seq(), 2u);
+}
+
+TEST_F(CentreTest, WhichOutletsHadTakenARecordReachesTheLedger) {
+  welcome();
+  auto frame = record(1, 5, 5);
+  frame.mutable_record()->set_replayed(true);
+  frame.mutable_record()->add_receipted("ebues");
+  say(frame);
+  ASSERT_EQ(all<centre_action::Store>().size(), 1u);
+  EXPECT_EQ(all<centre_action::Store>()[0]->receipted, std::vector<std::string>{"ebues"});
+}
+
 TEST_F(CentreTest, AVoidMayEndTheOpenRecord) {
   welcome();
   say(record(1, 100'000, 60'000));
@@ -311,6 +375,10 @@ TEST_F(CentreTest, WhatBreaksTheContractEndsTheStream) {
   spoilt([](v1::Record& one) { one.set_offset(11); });
   spoilt([](v1::Record& one) { one.set_size(20), one.set_offset(5); });
   spoilt([](v1::Record& one) { one.set_size(100'000), one.set_data(std::string(70'000, 'd')); });
+  spoilt([](v1::Record& one) { one.add_receipted(std::string(outlet_name_bytes_max + 1, 'o')); });
+  spoilt([](v1::Record& one) {
+    for (std::size_t i = 0; i <= receipted_outlets_max; ++i) one.add_receipted("ebues");
+  });
   frames.push_back(chunk(0, 5));
   frames.push_back(hello());
   frames.push_back({});

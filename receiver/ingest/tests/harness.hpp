@@ -128,6 +128,10 @@ class GatedLedger : public ledger::Ledger {
                                                     std::size_t limit) const override {
     return real_.tombstones(box, limit);
   }
+  Result<std::vector<ledger::Tombstone>> refused(
+      const BoxId& box, const std::vector<ledger::SeqRange>& ranges) const override {
+    return real_.refused(box, ranges);
+  }
   Result<std::vector<ledger::HandOver>> hand_overs(const std::string& outlet,
                                                    ledger::HandOverState state,
                                                    ledger::Position after,
@@ -371,6 +375,7 @@ class Centre : public ::testing::Test {
   Centre() : guard_(context.get_executor()) {
     ledger::Config config;
     config.directory = folder.path();
+    config.outlets = {"ebues"};
     Result<std::unique_ptr<ledger::Ledger>> opened = ledger::open_sqlite_ledger(config, memory);
     real = std::move(*opened);
     gate = std::make_unique<GatedLedger>(*real);
@@ -394,6 +399,14 @@ class Centre : public ::testing::Test {
   ledger::Incoming alarm(std::uint64_t seq, std::string body = "Subject: x\r\n\r\n",
                          Lane lane = Lane::live_alarm, const BoxId& box = "site-a") {
     return ledger::testing::alarm(box, epoch, lane, seq, std::move(body));
+  }
+  std::vector<std::string> fault_codes() const {
+    std::vector<std::string> codes;
+    for (const ledger::Record& one : memory.stored())
+      if (const auto envelope = decode_envelope(one.header.envelope);
+          envelope.has_value() && envelope->kind == RecordKind::fault)
+        codes.push_back(envelope->fault_code);
+    return codes;
   }
 
   const EpochId epoch{77};

@@ -99,7 +99,7 @@ TEST_F(Centre, receipts_reach_the_box_whose_alarm_it_was) {
   EXPECT_TRUE(b.receipts().empty());
 }
 
-TEST_F(Centre, seqs_the_box_lost_leave_a_tombstone_and_an_event) {
+TEST_F(Centre, seqs_the_box_lost_leave_a_tombstone_and_a_fault) {
   BoxEnd box(*ingest, "fd00::a");
   box.send(hello(epoch));
   ASSERT_TRUE(box.welcome().has_value());
@@ -113,8 +113,55 @@ TEST_F(Centre, seqs_the_box_lost_leave_a_tombstone_and_an_event) {
   box.send(std::move(frame));
   EXPECT_TRUE(box.wait_settled(Lane::live_alarm, 3));
   EXPECT_EQ(real->tombstones("site-a", 10)->size(), 1u);
-  EXPECT_EQ(witness.count("event site-a records-missing"), 1);
+  EXPECT_EQ(fault_codes(), std::vector<std::string>{"records-missing"});
   EXPECT_EQ(ingest->status("site-a")->refused, 1u);
+}
+
+TEST_F(Centre, what_was_refused_is_said_again_until_the_box_has_settled_it) {
+  ledger::Incoming refused = alarm(1);
+  refused.header.envelope = "no envelope";
+  {
+    BoxEnd box(*ingest, "fd00::a");
+    box.send(hello(epoch));
+    ASSERT_TRUE(box.welcome().has_value());
+    box.send(record(refused));
+    ASSERT_TRUE(box.wait_settled(Lane::live_alarm, 1));
+    box.hang_up("before it was heard");
+  }
+  EXPECT_EQ(fault_codes(), std::vector<std::string>{"record-never"});
+  const auto verdicts = [&](std::uint64_t first_unsettled) {
+    BoxEnd box(*ingest, "fd00::a");
+    v1::BoxFrame frame = hello(epoch);
+    frame.mutable_hello()->mutable_ranges(0)->set_first_unsettled(first_unsettled);
+    frame.mutable_hello()->mutable_ranges(0)->set_last(first_unsettled + 1);
+    box.send(std::move(frame));
+    EXPECT_TRUE(box.welcome().has_value());
+    box.send(record(alarm(first_unsettled + 1)));
+    EXPECT_TRUE(box.wait_settled(Lane::live_alarm, first_unsettled + 1));
+    std::vector<std::string> said;
+    for (const v1::CentreFrame& one : box.link().frames())
+      if (one.settled().verdict() == v1::Settled::NEVER)
+        said.push_back(std::to_string(one.settled().seq()) + " " + one.settled().code());
+    return said;
+  };
+  EXPECT_EQ(verdicts(1), std::vector<std::string>{"1 malformed-envelope"});
+  EXPECT_TRUE(verdicts(2).empty());
+  EXPECT_EQ(fault_codes().size(), 1u) << "booked once";
+}
+
+TEST_F(Centre, an_alarm_the_box_holds_a_receipt_for_is_stored_and_not_owed) {
+  BoxEnd box(*ingest, "fd00::a");
+  box.send(hello(epoch));
+  ASSERT_TRUE(box.welcome().has_value());
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    v1::BoxFrame frame = record(alarm(seq));
+    frame.mutable_record()->set_replayed(true);
+    if (seq == 1) frame.mutable_record()->add_receipted("ebues");
+    box.send(std::move(frame));
+  }
+  ASSERT_TRUE(box.wait_settled(Lane::live_alarm, 2));
+  EXPECT_EQ(*real->count_hand_overs("ebues", ledger::HandOverState::skipped), 1u);
+  EXPECT_EQ(*real->count_hand_overs("ebues", ledger::HandOverState::waiting), 1u);
 }
 
 TEST_F(Centre, a_full_ledger_loses_nothing_and_floods_nothing) {

@@ -96,6 +96,28 @@ TEST_P(Conformance, a_replay_is_skipped_only_where_its_id_had_been_taken) {
   EXPECT_FALSE(ledger->at(owed->position)->handed_over_before);
 }
 
+TEST_P(Conformance, a_replay_is_skipped_where_the_box_holds_the_receipt_and_only_there) {
+  config.outlets = {"ebues", "webhook"};
+  reopen();
+  Incoming taken_by_one = alarm("site-a", epoch, Lane::alarm, 1);
+  taken_by_one.replayed = true;
+  taken_by_one.receipted = {"ebues", "an outlet of long ago"};
+  const Result<StoreResult> stored = store(*ledger, taken_by_one);
+  EXPECT_EQ(stored->verdict, Verdict::stored);
+  const auto of_both = ledger->hand_overs_of(stored->position);
+  ASSERT_EQ(of_both->size(), 2u);
+  EXPECT_EQ(of_both->front().second.state, HandOverState::skipped);
+  EXPECT_EQ(of_both->front().second.text, "taken before, by the box's receipt");
+  EXPECT_EQ(of_both->back().second.state, HandOverState::waiting);
+  EXPECT_TRUE(ledger->at(stored->position)->handed_over_before);
+  // Only a replay may say so: what is new is handed over, whatever the box says.
+  Incoming fresh = alarm("site-a", epoch, Lane::alarm, 2);
+  fresh.receipted = {"ebues"};
+  const Position position = store(*ledger, fresh)->position;
+  for (const auto& [outlet, hand_over] : *ledger->hand_overs_of(position))
+    EXPECT_EQ(hand_over.state, HandOverState::waiting) << outlet;
+}
+
 TEST_P(Conformance, retention_lets_go_by_age_but_not_what_is_owed_or_parked) {
   constexpr std::int64_t day_us = 24ll * 3600 * 1'000'000;
   std::vector<Position> at;

@@ -236,6 +236,67 @@ TEST_P(Conformance, a_tombstone_moves_the_cursor_only_from_where_it_stands) {
   EXPECT_TRUE(laid->front().id.has_value());
 }
 
+TEST_P(Conformance, what_leaves_a_tombstone_is_booked_as_one_fault_with_it) {
+  const auto lay = [&](std::uint64_t seq, const std::string& reason, Tombstone::Kind kind) {
+    Tombstone tombstone{"site-a", epoch, Lane::alarm, seq, seq, std::nullopt, reason, 5, kind};
+    await<std::uint64_t>([&](auto done) { ledger->tombstone(tombstone, done); });
+    await<std::uint64_t>([&](auto done) { ledger->tombstone(tombstone, done); });  // no news
+  };
+  lay(1, "not-held", Tombstone::Kind::gone);
+  lay(2, "unreadable", Tombstone::Kind::gone);
+  lay(3, "too-large: 9 bytes", Tombstone::Kind::never);
+  std::vector<std::string> codes;
+  for (const Record& record : memory.stored()) {
+    const Result<Envelope> envelope = decode_envelope(record.header.envelope);
+    EXPECT_EQ(record.box, "site-a");
+    EXPECT_EQ(envelope->kind, RecordKind::fault);
+    codes.push_back(envelope->fault_code);
+  }
+  EXPECT_EQ(codes, (std::vector<std::string>{"records-missing", "row-unreadable", "record-never"}));
+  EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 3u);
+}
+
+TEST_P(Conformance, what_was_refused_can_be_asked_for_by_ranges) {
+  const auto refuse = [&](std::uint64_t seq) {
+    Tombstone tombstone{"site-a",
+                        epoch,
+                        Lane::alarm,
+                        seq,
+                        seq,
+                        AlarmId{},
+                        "too-large: 9 bytes",
+                        5,
+                        Tombstone::Kind::never};
+    await<std::uint64_t>([&](auto done) { ledger->tombstone(tombstone, done); });
+  };
+  refuse(1);
+  refuse(2);
+  store(*ledger, alarm("site-a", epoch, Lane::alarm, 3));
+  const Incoming other = alarm("site-a", epoch, Lane::alarm, 3, "another one");
+  EXPECT_EQ(verdict(other), Verdict::conflict);
+  reopen();
+  EXPECT_EQ(verdict(other), Verdict::conflict);  // told once more, booked once
+  Tombstone gone{"site-a", epoch, Lane::alarm, 4, 4, std::nullopt, "not-held", 5};
+  await<std::uint64_t>([&](auto done) { ledger->tombstone(gone, done); });
+  const auto ask = [&](const BoxId& box, std::uint64_t first, std::uint64_t last) {
+    return *ledger->refused(box, {{epoch, Lane::routine, 1, 9}, {epoch, Lane::alarm, first, last}});
+  };
+  const std::vector<Tombstone> refused = ask("site-a", 2, 9);
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_EQ(refused[0].first_seq, 2u);
+  EXPECT_EQ(refused[0].kind, Tombstone::Kind::never);
+  EXPECT_EQ(refused[0].reason, "too-large: 9 bytes");
+  EXPECT_EQ(refused[1].first_seq, 3u);
+  EXPECT_EQ(refused[1].kind, Tombstone::Kind::conflict);
+  EXPECT_EQ(refused[1].id, other.header.id);
+  EXPECT_EQ(ask("site-a", 1, 1).size(), 1u);
+  EXPECT_TRUE(ask("site-b", 1, 9).empty());
+  long conflicts = 0;
+  for (const Record& record : *ledger->list({"site-a", RecordKind::fault, 0, 50}))
+    conflicts += decode_envelope(record.header.envelope)->fault_code == "record-conflict" ? 1 : 0;
+  EXPECT_EQ(conflicts, 1);
+}
+
 TEST_P(Conformance, books_its_own_records_per_box) {
   Envelope fault;
   fault.kind = RecordKind::fault;

@@ -69,11 +69,11 @@ TEST_F(SqliteLedgerTest, refuses_a_second_receiver_on_the_same_folder) {
 TEST_F(SqliteLedgerTest, refuses_a_newer_schema_and_a_strange_file_in_words) {
   open();
   ledger.reset();
-  sql("PRAGMA user_version=2");
+  sql("PRAGMA user_version=3");
   const auto newer = open_sqlite_ledger(config, memory);
   ASSERT_TRUE(newer.has_error());
   EXPECT_TRUE(newer.error().is(Errc::unsupported));
-  EXPECT_NE(newer.error().diagnostics.find("has schema 2, this version knows 1"),
+  EXPECT_NE(newer.error().diagnostics.find("has schema 3, this version knows 2"),
             std::string::npos);
   sql("PRAGMA user_version=1; PRAGMA application_id=5");
   const auto strange = open_sqlite_ledger(config, memory);
@@ -114,6 +114,28 @@ TEST_F(SqliteLedgerTest, a_ledger_restored_from_backup_is_filled_up_by_its_boxes
   // The backup knows nothing of the hand-overs after it: they are offered again, marked replayed.
   EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 6u);
   EXPECT_TRUE(ledger->read_after(4, 1)->front().replayed);
+}
+
+TEST_F(SqliteLedgerTest, a_file_of_version_one_is_brought_up_to_date) {
+  open();
+  ASSERT_EQ(store(*ledger, alarm("site-a", epoch, Lane::alarm, 1))->verdict, Verdict::stored);
+  Tombstone gone{"site-a", epoch, Lane::alarm, 2, 2, std::nullopt, "not-held", 5};
+  await<std::uint64_t>([&](auto done) { ledger->tombstone(gone, done); });
+  ledger.reset();
+  {
+    auto database = sqlite::Database::open(file(), sqlite::Database::Mode::read_write);
+    ASSERT_TRUE(database
+                    ->exec("DROP INDEX tombstones_refused; ALTER TABLE tombstones DROP COLUMN kind;"
+                           "PRAGMA user_version=1")
+                    .has_value());
+  }
+  open();
+  EXPECT_EQ(ledger->tombstones("site-a", 9)->front().kind, Tombstone::Kind::gone);
+  EXPECT_TRUE(ledger->refused("site-a", {{epoch, Lane::alarm, 1, 9}})->empty());
+  gone.first_seq = gone.last_seq = 3;
+  gone.kind = Tombstone::Kind::never;
+  await<std::uint64_t>([&](auto done) { ledger->tombstone(gone, done); });
+  EXPECT_EQ(ledger->refused("site-a", {{epoch, Lane::alarm, 1, 9}})->size(), 1u);
 }
 
 TEST_F(SqliteLedgerTest, tells_how_far_every_outlet_is_with_one_record) {

@@ -45,6 +45,10 @@ class FakeLedger : public ledger::Ledger {
                            std::size_t bytes_max) const override;
   Result<std::vector<ledger::StageMark>> stages(const AlarmId& id) const override;
   Result<std::vector<ledger::Tombstone>> tombstones(const BoxId&, std::size_t) const override;
+  Result<std::vector<ledger::Tombstone>> refused(
+      const BoxId&, const std::vector<ledger::SeqRange>&) const override {
+    return std::vector<ledger::Tombstone>();
+  }
   Result<std::vector<ledger::HandOver>> hand_overs(const std::string& outlet,
                                                    ledger::HandOverState state,
                                                    ledger::Position after,
