@@ -146,11 +146,6 @@ void ReceiverDaemon::on_fault(const BoxId& box, const std::string& code, const s
   faults_->report(box, code, subject, reason, over);
 }
 
-void ReceiverDaemon::on_event(const BoxId& box, const std::string& code, const std::string& subject,
-                              const std::string& reason) {
-  faults_->event(box, code, subject, reason);
-}
-
 // Nothing may be acknowledged any more: not even destructors run. The next start books the fault.
 void ReceiverDaemon::on_fatal(const Failure& failure) {
   log::write(RECEIVER_FATAL, {{"reason", failure.diagnostics}});

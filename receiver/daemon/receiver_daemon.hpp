@@ -50,8 +50,6 @@ class ReceiverDaemon final : public ledger::Observer,
   void on_box_up(const ingest::BoxStatus& status) override;
   void on_box_down(const BoxId& box, const std::string& reason, WallTimeUs time_us) override;
   void on_heard(const BoxId& box) override;
-  void on_event(const BoxId& box, const std::string& code, const std::string& subject,
-                const std::string& reason) override;
   // ingest::Observer and outlets::OutletObserver
   void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                 const std::string& reason, bool over) override;

@@ -89,9 +89,6 @@ class Observer {
   // A state that begins and ends: "box-cloned".
   virtual void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                         const std::string& reason, bool over) = 0;
-  // Something that happened once: "records-missing" (the box lost them), "record-never".
-  virtual void on_event(const BoxId& box, const std::string& code, const std::string& subject,
-                        const std::string& reason) = 0;
 };
 
 class Ingest {

@@ -174,11 +174,6 @@ class Witness : public Observer {
                 bool over) override {
     note("fault " + box + " " + code + (over ? " over" : ""));
   }
-  void on_event(const BoxId& box, const std::string& code, const std::string&,
-                const std::string& reason) override {
-    note("event " + box + " " + code);
-    static_cast<void>(reason);
-  }
   std::vector<std::string> notes() const {
     const std::lock_guard lock(mutex_);
     return notes_;
