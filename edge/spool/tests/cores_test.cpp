@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "edge/spool/desk.hpp"
 #include "edge/spool/fair_queue.hpp"
 #include "edge/spool/lanes.hpp"
 #include "edge/spool/quota.hpp"
@@ -183,6 +184,19 @@ TEST(JoinWindow, KeepsTheNewestEntries) {
   window.add(9, 4);
   EXPECT_EQ(window.find(8), 0);
   EXPECT_EQ(window.find(7), 3);
+}
+
+// However many other requests wait, also when there are more than one turn answers.
+TEST(Desk, AVerdictIsNeverOvertakenByTheSettlingAfterIt) {
+  Desk desk(1);
+  bool is_parked = false;
+  for (int i = 0; i < 200; ++i) desk.post([](const Failure*) {});
+  desk.post_verdict([&](const Failure*) { is_parked = true; });
+  desk.settle(EpochId{7}, Lane::alarm, 9);
+  const Work work = desk.take(std::chrono::milliseconds(0));
+  ASSERT_EQ(work.settles.size(), 1u);
+  for (const Task& task : work.tasks) task(nullptr);
+  EXPECT_TRUE(is_parked);
 }
 
 }  // namespace

@@ -224,16 +224,6 @@ TEST_F(Settle, AReentryWithoutRoomWaitsForIt) {
   EXPECT_TRUE(answer.get().has_value());
 }
 
-TEST_F(Settle, AParkingIsNeverOvertakenByTheSettlingAfterIt) {
-  fill(200);
-  for (int round = 0; round < 200; ++round)  // more requests than one turn answers
-    spool().find(AlarmId{}, [](const Result<ListedRecord>&) {});
-  spool().park({epoch, Lane::alarm, 2}, "never");
-  spool().settle(epoch, Lane::alarm, 200);
-  EXPECT_TRUE(eventually([&] { return spool().snapshot().waiting_records == 0; }));
-  EXPECT_EQ(spool().snapshot().parked_records, 1u);
-}
-
 using Outlets = std::vector<std::string>;
 
 TEST_F(Settle, ReceiptsStayWithTheirRowsAsLongAsThese) {
