@@ -31,6 +31,7 @@ struct Wish {
   AlarmList list;
   bool watch = false;
   bool raw = false;
+  std::string certificate_file;  // not `file`: that has the default of a key's
   bool der = false;
 };
 
@@ -85,11 +86,13 @@ void add_daemon_commands(CLI::App& app, Wish& wish) {
   CLI::App* const certificate = noun(app, "certificate", "What devices need to trust the box");
   verb(certificate, wish, "show", "Names, fingerprints, and how long it is valid",
        show_certificate);
-  CLI::App* const export_verb = verb(
-      certificate, wish, "export", "The box's own authority, to import into devices",
-      [&](const Context& context) { return export_certificate(context, wish.der, wish.file); });
+  CLI::App* const export_verb =
+      verb(certificate, wish, "export", "The box's own authority, to import into devices",
+           [&](const Context& context) {
+             return export_certificate(context, wish.der, wish.certificate_file);
+           });
   export_verb->add_flag("--der", wish.der, "In DER; without it in PEM");
-  export_verb->add_option("--out", wish.file, "The file to write; without it stdout");
+  export_verb->add_option("--out", wish.certificate_file, "The file to write; without it stdout");
   CLI::App* const outlet = noun(app, "outlet", "The centre's ways out");
   verb(outlet, wish, "list", "All outlets and what waits there", list_outlets);
   verb(outlet, wish, "test", "Send one test mail",

@@ -99,7 +99,7 @@ int export_certificate(const Context& context, bool der, const std::string& file
   const std::string pem(found && found->is_string() ? found->get_string().c_str() : "");
   const std::optional<std::string> bytes = der ? der_of(pem) : pem;
   if (!bytes || bytes->empty()) {
-    return context.fail(Failure(Errc::not_found,
+    return context.fail(Failure(Errc::invalid_argument,
                                 "the box has no authority of its own: its certificate comes from "
                                 "files, export the authority that signed them"));
   }

@@ -186,6 +186,29 @@ TEST_F(AppTest, WhatAMissingOutletLeftBehindIsGivenUp) {
   EXPECT_EQ(out_.str(), "3 given up at this outlet; the alarms stay in the ledger\n");
 }
 
+TEST_F(AppTest, TheBoxsAuthorityIsWrittenAsPemOrDer) {
+  const std::string pem = "-----BEGIN CERTIFICATE-----\nAAEC\n/w==\n-----END CERTIFICATE-----\n";
+  answer(
+      "certificate",
+      R"({"available":true,"own_authority":true,"names":["edge.internal"],"ca_fingerprint":"12ab",
+             "ca_pem":"-----BEGIN CERTIFICATE-----\nAAEC\n/w==\n-----END CERTIFICATE-----\n"})");
+  EXPECT_EQ(run_with_socket({"certificate", "export"}), 0);
+  EXPECT_EQ(out_.str(), pem);
+  EXPECT_EQ(run_with_socket({"certificate", "export", "--der", "--out", file("ca.der")}), 0);
+  std::ifstream written(file("ca.der"), std::ios::binary);
+  const std::string der{std::istreambuf_iterator<char>(written), {}};
+  EXPECT_EQ(der, std::string("\0\1\2\xff", 4));
+  EXPECT_THAT(err_.str(), HasSubstr("12ab"));
+  EXPECT_EQ(run_with_socket({"certificate", "show"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("edge.internal"));
+}
+
+TEST_F(AppTest, WithoutAnAuthorityOfItsOwnThereIsNothingToExport) {
+  answer("certificate", R"({"available":true,"own_authority":false,"ca_pem":""})");
+  EXPECT_EQ(run_with_socket({"certificate", "export", "--der", "--out", file("ca.der")}), 1);
+  EXPECT_FALSE(std::filesystem::exists(file("ca.der")));
+}
+
 TEST_F(AppTest, AKeyIsMadeOnceAndNeverShown) {
   const std::string key = file("tunnel.key");
   ASSERT_EQ(run_bare({"key", "generate", "--out", key}), 0);

@@ -69,6 +69,13 @@ void Connection::abort() {
   close();
 }
 
+void Connection::give_way() {
+  if (closed_) return;
+  session_.on_crowded();
+  flush();
+  close();
+}
+
 // Reading
 
 void Connection::wait_readable() {

@@ -61,6 +61,13 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void on_tick(SteadyTime now);  // time limits
   void stop();                   // 421 now, or behind the open mail
   void abort();                  // 421 and close, whatever is open
+  void give_way();               // 421 and close, if no mail is open
+  // Of a full door: its device has more sessions than the newcomer would have, and none would lose
+  // a mail by this one.
+  bool can_give_way_to(const Device& newcomer) const {
+    return !session_.has_open_mail() && device_.sessions > newcomer.sessions + 1;
+  }
+  std::size_t sessions_of_device() const { return device_.sessions; }
 
  private:
   bool has_room(std::uint64_t size) override;

@@ -115,6 +115,7 @@ class AsioDoor final : public Door {
   void accept_failed(Listener& listener, const error_code& error);
   void welcome(Listener& listener, tcp::socket socket);
   void refuse(Listener& listener, Device& device, std::string_view why);
+  void make_room(const Device& newcomer);
   void apply_settings();
   void watch_certificate();
   void arm_tick();
@@ -225,6 +226,7 @@ void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
   if (!listener.config.allows(parse_address(text).value_or(AddressBytes{}))) {
     return refuse(listener, device, "not of an allowed network");
   }
+  if (connections_.size() >= limits_.sessions) make_room(device);
   if (connections_.size() >= limits_.sessions) {
     shed(socket, shared_->read_buffer, replies::too_many_sessions);
     return refuse(listener, device, replies::too_many_sessions);
@@ -240,6 +242,19 @@ void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
   connections_.insert(connection);
   connection->start();
   arm_tick();
+}
+
+// The door is full: a session of whoever has most gives way, so that a few addresses cannot keep
+// all others out.
+void AsioDoor::make_room(const Device& newcomer) {
+  std::shared_ptr<Connection> found;
+  for (const auto& connection : connections_) {
+    if (connection->can_give_way_to(newcomer) &&
+        (!found || connection->sessions_of_device() > found->sessions_of_device())) {
+      found = connection;
+    }
+  }
+  if (found) found->give_way();
 }
 
 void AsioDoor::refuse(Listener& listener, Device& device, std::string_view why) {

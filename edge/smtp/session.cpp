@@ -286,6 +286,10 @@ void Session::on_abort() {
   if (!closing_) cut(replies::stopping, "the box is stopping");
 }
 
+void Session::on_crowded() {
+  if (!closing_ && !mail_) cut(replies::too_many_sessions, "the door is full");
+}
+
 void Session::reply(std::string_view text) {
   output_ += text;
   output_ += "\r\n";

@@ -94,10 +94,12 @@ class Session {
   void on_time(SteadyTime now);  // ends the session when a time limit has run out
   void on_stop();                // closes now, or after the mail that is open
   void on_abort();               // closes now, whatever is open
+  void on_crowded();             // closes now if no mail is open: others need the place
 
   bool wants_input() const;
   bool wants_tls() const { return awaited_ == Awaited::tls && !closing_; }
   bool is_encrypted() const { return encrypted_; }
+  bool has_open_mail() const { return mail_.has_value(); }
   bool is_closing() const { return closing_; }
   std::string take_output();
   QuirkSet quirks() const { return quirks_; }

@@ -134,6 +134,26 @@ TEST_F(DoorTest, SessionsBeyondTheTotalHear421AlsoWhenTheyTalkFirst) {
   EXPECT_TRUE(second.reply().starts_with("421 4.3.2"));
 }
 
+TEST_F(DoorTest, AFullDoorHasAPlaceForWhoeverHasFewer) {
+  config.limits.sessions = 3;
+  open();
+  std::vector<std::unique_ptr<Client>> many;
+  for (int i = 0; i < 3; ++i) {
+    many.push_back(std::make_unique<Client>(port()));
+    many.back()->reply();
+  }
+  for (int i = 0; i < 2; ++i) {  // their mails are not to be lost
+    many[static_cast<std::size_t>(i)]->say("MAIL FROM:<a@b>");
+  }
+  Client other(port(), "127.0.0.2");
+  EXPECT_TRUE(other.reply().starts_with("220"));
+  EXPECT_TRUE(accept_mail(other, "a\r\n").starts_with("250 2.0.0"));
+  EXPECT_TRUE(many[2]->reply().starts_with("421 4.3.2"));
+  EXPECT_TRUE(on_loop([this] { return intake.losses.empty(); }));
+  Client third(port(), "127.0.0.3");  // two mails are open: nobody can give way
+  EXPECT_TRUE(third.reply().starts_with("421 4.3.2"));
+}
+
 TEST_F(DoorTest, OtherNetworksAreClosedWithoutAWord) {
   config.listeners[0].allowed = {*Network::parse("10.0.0.0/8")};
   open();

@@ -76,6 +76,28 @@ TEST_F(BoxStatusTest, bytes_of_strangers_are_shown_as_valid_text) {
   EXPECT_EQ(describe_devices(figures_.door).at(0).at("name").as_string(), "cam\xef\xbf\xbd");
 }
 
+TEST_F(BoxStatusTest, listeners_say_how_safe_they_are_and_the_certificate_has_no_key) {
+  smtp::ListenerStatus old;
+  old.tls = smtp::TlsMode::implicit;
+  old.auth = smtp::AuthMode::required;
+  old.legacy_tls = true;
+  figures_.door.listeners.push_back(old);
+  const auto object = describe(figures_);
+  const auto& shown = object.at("door").at("listeners").at(0);
+  EXPECT_EQ(shown.at("tls").as_string(), "implicit");
+  EXPECT_EQ(shown.at("auth").as_string(), "required");
+  EXPECT_TRUE(shown.at("legacy_tls").as_bool());
+  smtp::Identity identity;
+  EXPECT_FALSE(describe_certificate(identity).at("available").as_bool());
+  identity.fingerprint = "12ab";
+  identity.ca_pem = "pem";
+  identity.keys.push_back({"chain", "SECRET"});
+  const auto certificate = describe_certificate(identity);
+  EXPECT_TRUE(certificate.at("available").as_bool());
+  EXPECT_TRUE(certificate.at("own_authority").as_bool());
+  EXPECT_EQ(boost::json::serialize(certificate).find("SECRET"), std::string::npos);
+}
+
 TEST_F(BoxStatusTest, the_tunnel_and_link_figures_are_passed_on) {
   figures_.link.clock = link::ClockReading{1500, -200};
   const auto object = describe(figures_);
