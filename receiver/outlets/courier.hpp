@@ -1,20 +1,21 @@
-// One SMTP connection to the far side, kept open from mail to mail (libcurl).
+// Hands letters to the far side over one SMTP connection, kept open from mail to mail.
 //
-// Promises: the verdict follows what the far side said (dialogue.hpp). A connection that the far
-// side closed while it was idle, or whose login it forgot, is no failure: the mail is tried once
-// more, at once, on a fresh one, as long as nothing of it was sent. Memory is flat: the mail is
-// pulled in pieces. libcurl does the dot-stuffing and the final dot (RFC 5321 4.5.2). Blocks; one
+// Promises: the verdict follows what the far side said (dialogue.hpp). Where it offers PIPELINING
+// (RFC 2920) the envelope goes in one group, so that a mail costs two round trips. A connection
+// that the far side closed while it was idle, or whose login it forgot, is no failure: the mail is
+// tried once more, at once, on a fresh one, as long as nothing of it was sent. After anything but
+// `taken` the connection is given up. Memory is flat: the mail is pulled in pieces. Blocks; one
 // thread at a time, but abort_after() may be called from any.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/error.hpp"
+#include "receiver/outlets/connection.hpp"
 #include "receiver/outlets/dialogue.hpp"
 #include "receiver/outlets/outlet_config.hpp"
 
@@ -34,7 +35,6 @@ struct Letter {
 class Courier {
  public:
   explicit Courier(const SmtpConfig& config);
-  ~Courier();
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;
 
@@ -45,12 +45,16 @@ class Courier {
   void abort_after(SteadyTime time) { abort_at_ = time.time_since_epoch().count(); }
 
  private:
-  struct Curl;
-  Outcome send_once(const Letter& letter, bool fresh, bool& reused);
+  struct Talk;
+  Outcome send_once(const Letter& letter);
+  Status converse(const Letter& letter, Talk& talk);
+  Status say_envelope(const Letter& letter, Talk& talk);
+  Status say_body(const Letter& letter, Talk& talk);
+  Status command(const std::string& line, Talk& talk);
 
   const SmtpConfig config_;
-  std::unique_ptr<Curl> curl_;
   std::atomic<SteadyTime::rep> abort_at_;
+  Connection connection_;
 };
 
 }  // namespace alarmwire::outlets

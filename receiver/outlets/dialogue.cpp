@@ -28,19 +28,27 @@ bool Reply::is_about_the_session() const {
 }
 
 void Dialogue::on_command(std::string_view line) {
-  pending_ = {};
   if (starts_with_word(line, "mail from:")) {
-    step_ = Step::mail;
+    awaited_.push_back(Step::mail);
     mail_sent_ = true;
   } else if (starts_with_word(line, "rcpt to:")) {
-    step_ = Step::rcpt;
+    awaited_.push_back(Step::rcpt);
     recipients_.push_back({between_brackets(line), {}});
   } else if (starts_with_word(line, "data")) {
-    step_ = Step::data;
-    data_sent_ = true;
-  } else if (starts_with_word(line, "quit") || starts_with_word(line, "rset")) {
-    step_ = Step::after;
+    awaited_.push_back(Step::data);
+  } else if (starts_with_word(line, "noop")) {
+    awaited_.push_back(Step::session);
   }
+}
+
+void Dialogue::on_body_end() {
+  awaited_.push_back(Step::body);
+  body_ended_ = true;
+}
+
+bool Dialogue::has_recipient() const {
+  return std::any_of(recipients_.begin(), recipients_.end(),
+                     [](const RecipientAnswer& a) { return a.reply.is_ok(); });
 }
 
 void Dialogue::on_reply_line(std::string_view line) {
@@ -62,7 +70,10 @@ void Dialogue::on_reply_line(std::string_view line) {
 }
 
 void Dialogue::on_reply(const Reply& reply) {
-  switch (step_) {
+  if (awaited_.empty()) return on_unasked(reply);
+  const Step step = awaited_.front();
+  awaited_.pop_front();
+  switch (step) {
     case Step::session:
       if (reply.code >= 400) session_bad_ = reply;
       break;
@@ -70,19 +81,23 @@ void Dialogue::on_reply(const Reply& reply) {
       mail_ = reply;
       break;
     case Step::rcpt:
-      recipients_.back().reply = reply;
+      recipients_[recipients_answered_++].reply = reply;
       break;
     case Step::data:
       data_ = reply;
-      if (reply.code == 354) step_ = Step::body;
       break;
     case Step::body:
       final_ = reply;
-      step_ = Step::after;
-      break;
-    case Step::after:
       break;
   }
+}
+
+// Greeting, EHLO and the like are asked by the library. In mid-mail only a no counts: a yes to what
+// was not all sent would lose the rest.
+void Dialogue::on_unasked(const Reply& reply) {
+  if (reply.code < 400) return;
+  if (!mail_sent_) session_bad_ = reply;
+  if (may_send_body() && !body_ended_) final_ = reply;
 }
 
 Verdict Dialogue::by_code(const Reply& reply) const {
@@ -110,48 +125,51 @@ Verdict Dialogue::by_recipients() const {
   return verdict;
 }
 
+bool Dialogue::no_recipient_accepted() const {
+  return !recipients_.empty() && std::all_of(recipients_.begin(), recipients_.end(),
+                                             [](const auto& a) { return a.reply.code >= 400; });
+}
+
+const Reply& Dialogue::of_recipients() const {
+  const auto session_lost = std::find_if(recipients_.begin(), recipients_.end(), [](const auto& a) {
+    return a.reply.is_about_the_session();
+  });
+  return session_lost == recipients_.end() ? recipients_.front().reply : session_lost->reply;
+}
+
+// The first no counts: what follows it in a group only says that it was out of order.
+const Reply* Dialogue::decisive() const {
+  if (final_.code != 0) return &final_;
+  if (mail_.code != 0 && !mail_.is_ok()) return &mail_;
+  if (no_recipient_accepted()) return &of_recipients();
+  if (data_.code != 0 && data_.code != 354) return &data_;
+  if (session_bad_.code != 0 && !mail_sent_) return &session_bad_;
+  return nullptr;
+}
+
 Outcome Dialogue::judge(const std::string& error) const {
   Outcome outcome;
   outcome.recipients = recipients_;
-  outcome.before_data = data_.code != 354;
+  outcome.before_data = !may_send_body();
   Attempt& attempt = outcome.attempt;
   attempt.session_ready = mail_sent_;
-  const bool none_accepted =
-      !recipients_.empty() && !data_sent_ &&
-      std::all_of(recipients_.begin(), recipients_.end(),
-                  [](const RecipientAnswer& a) { return a.reply.code >= 400; });
-  Reply decisive;
-  if (final_.code != 0) {
-    decisive = final_;
-    attempt.verdict = by_code(final_);
-  } else if (data_.code != 0 && data_.code != 354) {
-    decisive = data_;
-    attempt.verdict = data_.is_ok() ? Verdict::unreachable : by_code(data_);
-  } else if (none_accepted) {
-    const auto session_lost =
-        std::find_if(recipients_.begin(), recipients_.end(),
-                     [](const RecipientAnswer& a) { return a.reply.is_about_the_session(); });
-    decisive = session_lost == recipients_.end() ? recipients_.front().reply : session_lost->reply;
-    attempt.verdict = by_recipients();
-  } else if (mail_.code != 0 && !mail_.is_ok()) {
-    decisive = mail_;
-    attempt.verdict = by_code(mail_);
-    // Later than here the far side had begun to listen: it may be this mail that it means.
-    if (mail_.is_about_the_session()) attempt.session_ready = false;
-  } else if (session_bad_.code != 0 && !mail_sent_) {
-    decisive = session_bad_;
+  const Reply* const said = decisive();
+  if (said == nullptr) {
     attempt.verdict = Verdict::unreachable;
-  }
-  if (decisive.code != 0) {
-    attempt.text = decisive.text;
-    outcome.silent = decisive.code == service_closing || decisive.is_about_the_session();
+    attempt.maybe_taken = body_ended_;
+    outcome.silent = true;
+    attempt.text = error.empty() ? "no answer" : error;
+    if (!last_.text.empty()) attempt.text += "; last heard: " + last_.text;
     return outcome;
   }
-  attempt.verdict = Verdict::unreachable;
-  attempt.maybe_taken = body_ended_;
-  outcome.silent = true;
-  attempt.text = error.empty() ? "no answer" : error;
-  if (!last_.text.empty()) attempt.text += "; last heard: " + last_.text;
+  attempt.verdict = by_code(*said);
+  if (said == &session_bad_ || (said == &data_ && said->is_ok()))
+    attempt.verdict = Verdict::unreachable;
+  if (no_recipient_accepted() && said != &mail_) attempt.verdict = by_recipients();
+  // Later than here the far side had begun to listen: it may be this mail that it means.
+  if (said == &mail_ && said->is_about_the_session()) attempt.session_ready = false;
+  attempt.text = said->text;
+  outcome.silent = said->code == service_closing || said->is_about_the_session();
   return outcome;
 }
 

@@ -19,9 +19,11 @@ from harness.world import CENTRE_ADDRESS, World, ask, find_programs  # noqa: E40
 
 import memory  # noqa: E402
 from chain import Chain, holding_door  # noqa: E402
-from measure import (Loader, Quiet, Tap, connect_ms, percentile, sync_ms)  # noqa: E402
+from measure import (Loader, Quiet, Tap, connect_ms, percentile, sync_ms,  # noqa: E402
+                     tunnel_mib_per_s)
 
 SINK_PORT, TAP_PORT = 2526, 2525
+LINK_PORT = 7411
 DOOR_PORT = 2530
 LAN_DEVICES = 64
 BOXES = 100
@@ -95,14 +97,16 @@ class Bench:
     def against_the_chain(self):
         with self.build_world() as world:
             loader = self.loader(world)
-            centre_address = ask(world.centre.tunnel_socket, "status")["address"]
-            chain = Chain(world, centre_address.partition("/")[0], TAP_PORT)
+            address = ask(world.centre.tunnel_socket, "status")["address"].partition("/")[0]
+            chain = Chain(world, address, TAP_PORT)
             self.idle_memory(world)
             for number in range(self.rounds):
                 print(f"\nround {number + 1} of {self.rounds}: ours")
                 self.measure("ours", loader, warm_up=True)
-                self.floor(world, centre_address.partition("/")[0])
+                self.floor(world, address)
                 self.stop_ours(world)
+                self.figures.best_of("machine.tunnel_mib_per_s", tunnel_mib_per_s(
+                    world.box.netns, world.centre.netns, address, LINK_PORT), "MiB/s")
                 print(f"\nround {number + 1} of {self.rounds}: the chain of two Postfixes")
                 chain.start()
                 try:
@@ -153,7 +157,7 @@ class Bench:
         """What a stored reply must cost at least here: two syncs and a round trip."""
         self.quiet.wait()
         sync = sync_ms(world.folder)
-        trip = connect_ms(world.box.netns, centre_address, 7411)
+        trip = connect_ms(world.box.netns, centre_address, LINK_PORT)
         loader = self.loader(world)
         loader.next_id = 10_000_000 + int(time.time()) % 1_000_000
         samples = loader.run(1, self.mails, 1024, keep=True, pause_us=2000)
@@ -278,6 +282,9 @@ class Bench:
             self.figures.put(f"ratio.throughput.{label}.devices_16", ratio)
             self.figures.bar(f"durable mails/s, 16 devices, {label}: at least five times",
                              ratio >= 5)
+        carried = value("ours.throughput.100k.devices_16_per_s") * SIZES["100k"] / (1 << 20)
+        self.figures.put("ours.share_of_tunnel.100k.devices_16",
+                         carried / value("machine.tunnel_mib_per_s"))
         ratio = value("ours.door.1k.devices_16_per_s") / value("postfix.door.1k.devices_16_per_s")
         self.figures.put("ratio.door.1k.devices_16", ratio)
         self.figures.bar("the door alone: at least four times Postfix", ratio >= 4)

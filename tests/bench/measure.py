@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 BUSY_MAX = 0.12  # share of both cores, waiting for I/O included
@@ -128,8 +130,6 @@ def sync_ms(folder, rounds=200):
 
 def connect_ms(namespace, address, port, rounds=50):
     """p50 of a TCP connect: one round trip."""
-    import socket
-
     times = []
     for _ in range(rounds):
         made = namespace.socket(socket.AF_INET6)
@@ -140,3 +140,33 @@ def connect_ms(namespace, address, port, rounds=50):
         made.close()
         time.sleep(0.02)
     return percentile(times, 0.5)
+
+
+def tunnel_mib_per_s(box_netns, centre_netns, address, port, seconds=3):
+    """What one plain TCP stream carries through the tunnel: the ceiling for large mails."""
+    listener = centre_netns.socket(socket.AF_INET6)
+    listener.bind((address, port))
+    listener.listen(1)
+    sender = box_netns.socket(socket.AF_INET6)
+    sender.settimeout(10)
+    sender.connect((address, port))
+    taken, _ = listener.accept()
+    end = time.monotonic() + seconds
+
+    def pour():
+        block = bytes(256 * 1024)
+        while time.monotonic() < end:
+            sender.sendall(block)
+        sender.shutdown(socket.SHUT_WR)
+
+    pouring = threading.Thread(target=pour)
+    began = time.monotonic()
+    pouring.start()
+    got, buffer = 0, bytearray(256 * 1024)
+    while count := taken.recv_into(buffer):
+        got += count
+    took = time.monotonic() - began
+    pouring.join()
+    for made in (taken, sender, listener):
+        made.close()
+    return got / took / (1 << 20)

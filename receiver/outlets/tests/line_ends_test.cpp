@@ -68,7 +68,16 @@ TEST(LineEnds, RandomBytesEndExactlyOnce) {
     ASSERT_TRUE(ends_exactly_once(whole));
     ASSERT_EQ(through_line_ends(mail, 1 + random() % 5), whole);
     ASSERT_EQ(safe(whole), whole);
+    ASSERT_EQ(dot_stuffed(whole, 1 + random() % 5), dot_stuffed(whole));
   }
+}
+
+TEST(DotStuffing, OnlyDotsAtTheStartOfALineAreDoubled) {
+  EXPECT_EQ(dot_stuffed(""), ".\r\n");
+  EXPECT_EQ(dot_stuffed("a.b\r\n"), "a.b\r\n.\r\n");
+  EXPECT_EQ(dot_stuffed(".\r\n..a\r\n"), "..\r\n...a\r\n.\r\n");
+  EXPECT_EQ(dot_stuffed(".\r\n.\r\n", 1), "..\r\n..\r\n.\r\n");
+  EXPECT_EQ(dot_stuffed("no line end"), "no line end\r\n.\r\n");
 }
 
 TEST(LineEnds, MemoryIsBounded) {

@@ -140,6 +140,8 @@ class ScriptedServer::Wire {
     return body;
   }
 
+  bool has_more() const { return !buffer_.empty(); }
+
   bool write(const std::string& text) {
     if (ssl_ != nullptr) return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) > 0;
     return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
@@ -277,11 +279,17 @@ bool ScriptedServer::converse(Wire& wire, int connection) {
   };
   if (!answer("connect", "", "220 stand-in ready")) return false;
   Mail mail;
+  bool in_mail = false;
   while (const auto line = wire.line()) {
     const std::string step = upper_word(*line);
     std::string usual = "250 2.0.0 ok";
-    if (step == "EHLO") {
-      usual = "250-stand-in\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME";
+    const bool out_of_order =
+        (step == "RCPT" && !in_mail) || (step == "DATA" && (!in_mail || mail.to.empty()));
+    if (out_of_order) {
+      usual = "503 5.5.1 out of order";
+    } else if (step == "EHLO") {
+      usual = pipelining_ ? "250-stand-in\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"
+                          : "250-stand-in\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME";
       if (security_ == Security::starttls && !wire.is_secure())
         usual = "250-stand-in\r\n250-STARTTLS\r\n250 AUTH PLAIN";
     } else if (step == "STARTTLS") {
@@ -293,6 +301,7 @@ bool ScriptedServer::converse(Wire& wire, int connection) {
     } else if (step == "QUIT") {
       usual = "221 bye";
     }
+    if (!pipelining_ && wire.has_more()) return false;  // it did not wait for our word
     const auto reply = answer(step, *line, usual);
     if (!reply || step == "QUIT") return false;
     if (step == "AUTH" && reply->compare(0, 3, "334") == 0) {
@@ -300,9 +309,17 @@ bool ScriptedServer::converse(Wire& wire, int connection) {
     }
     const bool yes = reply->front() == '2' || reply->front() == '3';
     if (step == "STARTTLS" && yes && !wire.secure()) return false;
+    if (step == "MAIL") in_mail = yes;
     if (step == "MAIL" && yes) mail = {bracketed(*line), {}, {}, connection, wire.is_secure()};
     if (step == "RCPT" && yes) mail.to.push_back(bracketed(*line));
     if (step == "DATA" && yes) {
+      in_mail = false;
+      // Said in the middle of the mail, then it is heard no more.
+      const std::string early = ask_rule({"body", "", connection, 0, wire.is_secure()}, "");
+      if (!early.empty()) {
+        wire.write(early + "\r\n");
+        return false;
+      }
       const auto body = wire.data();
       if (!body) return false;
       mail.body = *body;

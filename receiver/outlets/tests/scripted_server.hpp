@@ -24,7 +24,7 @@ struct TestCertificate {  // for "localhost", self-signed, made anew
 class ScriptedServer {
  public:
   // What is about to be answered. Steps: "connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",
-  // "DATA", "dot", "NOOP", "QUIT", "HELO".
+  // "DATA", "body" (in its middle), "dot", "NOOP", "QUIT", "HELO".
   struct Event {
     std::string step;
     std::string line;
@@ -52,6 +52,9 @@ class ScriptedServer {
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
 
+  // Before the first connection: without it, who says more than one command at once is hung up on.
+  void offer_pipelining(bool offer) { pipelining_ = offer; }
+
   std::uint16_t port() const { return port_; }
   const TestCertificate& certificate() const { return certificate_; }
   std::vector<Mail> mails() const;
@@ -71,6 +74,7 @@ class ScriptedServer {
   std::string ask_rule(Event event, const std::string& usual);
 
   const Security security_;
+  std::atomic<bool> pipelining_ = true;
   TestCertificate certificate_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -76,6 +76,7 @@ class SmtpOutletTest : public ::testing::Test {
   void serve(ScriptedServer::Rule rule = {},
              ScriptedServer::Security security = ScriptedServer::Security::none) {
     server_ = std::make_unique<ScriptedServer>(std::move(rule), security);
+    server_->offer_pipelining(pipelining_);
     config_.port = server_->port();
   }
   void start() {
@@ -102,6 +103,7 @@ class SmtpOutletTest : public ::testing::Test {
     };
   }
 
+  bool pipelining_ = true;  // what the far side offers
   SmtpConfig config_;
   OrderLimits limits_;
   FakeLedger ledger_;
@@ -109,6 +111,14 @@ class SmtpOutletTest : public ::testing::Test {
   Faults faults_;
   std::unique_ptr<ScriptedServer> server_;
   std::unique_ptr<Outlet> outlet_;
+};
+
+// A step of the dialogue, and whether commands go in a group.
+class StepTest : public SmtpOutletTest,
+                 public ::testing::WithParamInterface<std::tuple<const char*, bool>> {
+ protected:
+  StepTest() { pipelining_ = std::get<1>(GetParam()); }
+  static std::string step() { return std::get<0>(GetParam()); }
 };
 
 }  // namespace alarmwire::outlets

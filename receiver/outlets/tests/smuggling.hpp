@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "receiver/outlets/dot_stuffing.hpp"
 #include "receiver/outlets/line_ends.hpp"
 
 namespace alarmwire::outlets {
@@ -18,16 +19,14 @@ inline std::string through_line_ends(std::string_view bytes, std::size_t piece_b
   return out;
 }
 
-// RFC 5321 4.5.2, as the sender does it; `text` has complete lines.
-inline std::string dot_stuffed(std::string_view text) {
+// `text` as it goes to the far side, fed in pieces.
+inline std::string dot_stuffed(std::string_view text, std::size_t piece_bytes = 1'000'000) {
+  DotStuffing stuffing;
   std::string out;
-  bool line_start = true;
-  for (const char c : text) {
-    if (line_start && c == '.') out += '.';
-    out += c;
-    line_start = c == '\n';
-  }
-  return out + ".\r\n";
+  for (std::size_t at = 0; at < text.size(); at += piece_bytes)
+    stuffing.feed(text.substr(at, piece_bytes), out);
+  stuffing.finish(out);
+  return out;
 }
 
 inline bool has_only_crlf(std::string_view text) {
