@@ -105,6 +105,10 @@ bool SalvageJob::is_waiting() const {
 void SalvageJob::step() {
   if (copier_ != nullptr && !copier_->is_done()) return copier_->step();
   copier_.reset();
+  if (*is_cut_off_) {
+    is_done_ = true;  // not marked as salvaged: the next start goes on
+    return;
+  }
   if (!is_open_) {
     is_open_ = true;
     const std::string path = database_path(quarantine_path(engine_.config().directory, name_));
@@ -123,20 +127,25 @@ void SalvageJob::step() {
 // The same alarm may be here already: from this file before a restart, or from one salvaged into
 // it.
 void SalvageJob::enter(Salvage::Found found) {
+  const RowId number = found.row.row;
   const Result<bool> is_held = engine_.vault().holds(found.row.id);
   if (is_held.has_error()) {
+    again_ = number;
+    not_before_ = steady_now() + no_room_wait;
     engine_.check(is_held.error());
     return;
   }
   if (*is_held) return;
-  const RowId number = found.row.row;
-  auto entered = [this, number, reason = found.park_reason](const Result<Spooled>& result) {
-    if (result.has_value()) {
+  auto entered = [this, number, cut_off = is_cut_off_,
+                  reason = found.park_reason](const Result<Spooled>& result) {
+    if (result.has_error() && result.error().is(Errc::closed)) {
+      *cut_off = true;  // the job itself may be gone
+    } else if (result.has_value()) {
       ++salvaged_;
       if (reason) engine_.park(result->key, *reason);
     } else if (result.error().is(Errc::corrupt)) {
       salvage_->count_unreadable();
-    } else if (!result.error().is(Errc::closed)) {
+    } else {
       again_ = number;
       not_before_ = steady_now() + no_room_wait;
     }

@@ -65,6 +65,8 @@ class SalvageJob final : public Job {
   SteadyTime not_before_{};
   std::uint64_t salvaged_ = 0;
   bool is_open_ = false;
+  // The spool closes: what was in hand did not enter.
+  const std::shared_ptr<bool> is_cut_off_ = std::make_shared<bool>(false);
   bool is_done_ = false;
 };
 

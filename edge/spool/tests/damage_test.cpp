@@ -101,6 +101,29 @@ TEST_F(Damage, SettledRowsDoNotComeBack) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() + "/spool.suspect"));
 }
 
+// The closing spool refuses the record in hand: the file is not through. Stops at ever later
+// moments.
+TEST_F(Damage, AStopWithTheLastRecordInHandLosesNothing) {
+  for (int round = 0; round < 300; ++round) {
+    Folder once;
+    config.directory = once.path();
+    const NewRecord record = record_of("the only one");
+    {
+      auto opened = open(config);
+      ASSERT_TRUE(commit(**opened, record).has_value());
+    }
+    { std::ofstream(once.path() + "/spool.suspect") << "x"; }
+    {
+      auto stopped = open(config);
+      const auto until = steady_now() + std::chrono::microseconds(400 + 2 * round);
+      while (steady_now() < until) {
+      }
+    }
+    auto opened = open(config);
+    ASSERT_TRUE(eventually([&] { return find(**opened, record.id).has_value(); })) << round;
+  }
+}
+
 TEST_F(Damage, AFileWithoutAReadableFirstPageIsKeptAndServiceGoesOn) {
   make();
   scribble(0, 4096);
