@@ -243,6 +243,12 @@ CentreLane::Complaint CentreLane::on_void(const v1::Void& gone, Actions& actions
     return_credit(1, 0);
     return std::nullopt;
   }
+  // Refused already, and unreadable on top: the refusal stands, the box hears of it.
+  const bool was_refused = open_ && open_->discarded && open_->header.key == first;
+  if (was_refused && gone.last_seq() == first.seq) {
+    return_credit(1, 0);
+    return std::nullopt;
+  }
   // The record that is open may turn out to be unreadable in the middle.
   const bool ends_open = open_ && !open_->discarded && open_->header.key == first;
   if (open_ && !open_->discarded && !ends_open) return "a void while a record is open";
