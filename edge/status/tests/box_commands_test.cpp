@@ -275,7 +275,10 @@ TEST_F(BoxCommandsTest, tail_cuts_off_who_is_too_far_behind_and_begins_anew) {
   on_box([] {});
   const Client again = ask("tail");
   commit("b");
-  EXPECT_TRUE(eventually([&] { return subject_of(again, again->items() - 1) == "b"; }));
+  EXPECT_TRUE(eventually([&] {
+    const std::size_t items = again->items();
+    return items > 0 && subject_of(again, items - 1) == "b";
+  }));
   EXPECT_LE(again->items(), 2u) << "what was cut off came after all";
   EXPECT_EQ(slow->items() + late->items(), 0u) << "shown a gap";
 }
