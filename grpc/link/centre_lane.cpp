@@ -119,7 +119,9 @@ CentreLane::Complaint CentreLane::on_record(v1::Record& record, std::int64_t clo
   open(record, key, clock_offset_us);
   const RecordHeader& header = open_->header;
   const auto envelope = decode_envelope(header.envelope);
-  if (header.size > record_bytes_max_) {
+  const bool is_too_large = header.size > record_bytes_max_;
+  if (is_too_large || !envelope) return_credit(0, record.data().size());  // kept nowhere
+  if (is_too_large) {
     refuse(key, header.id, "too-large", std::to_string(header.size) + " bytes", actions);
   } else if (!envelope) {
     refuse(key, header.id, "malformed-envelope", envelope.error().diagnostics, actions);
@@ -231,7 +233,7 @@ CentreLane::Complaint CentreLane::on_chunk(v1::Chunk& chunk, Actions& actions) {
 }
 
 CentreLane::Complaint CentreLane::on_void(const v1::Void& gone, Actions& actions) {
-  const RecordKey first{EpochId{gone.epoch()}, lane_, gone.first_seq()};
+  RecordKey first{EpochId{gone.epoch()}, lane_, gone.first_seq()};
   const auto epoch = epochs_.find(first.epoch);
   if (epoch == epochs_.end()) return "a void of an epoch the Hello did not name";
   if (first.seq == 0 || gone.last_seq() < first.seq) return "a void without a range";
@@ -244,10 +246,12 @@ CentreLane::Complaint CentreLane::on_void(const v1::Void& gone, Actions& actions
     return std::nullopt;
   }
   // Refused already, and unreadable on top: the refusal stands, the box hears of it.
-  const bool was_refused = open_ && open_->discarded && open_->header.key == first;
-  if (was_refused && gone.last_seq() == first.seq) {
-    return_credit(1, 0);
-    return std::nullopt;
+  if (open_ && open_->discarded && open_->header.key == first) {
+    if (gone.last_seq() == first.seq) {
+      return_credit(1, 0);
+      return std::nullopt;
+    }
+    ++first.seq;
   }
   // The record that is open may turn out to be unreadable in the middle.
   const bool ends_open = open_ && !open_->discarded && open_->header.key == first;

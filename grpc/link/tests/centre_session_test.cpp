@@ -274,6 +274,9 @@ TEST_F(CentreTest, RefusesForGoodWithATombstoneFirst) {
                          {TombstoneOutcome::Verdict::done, 2}, now);
   take();
   EXPECT_EQ(settled()[1].code(), "malformed-envelope");
+  std::uint64_t granted = 0;
+  for (const v1::CentreFrame& one : written) granted += one.grant().credit().bytes();
+  EXPECT_EQ(granted, record(1, 0, 0).record().envelope().size() + 1 + 5) << "all comes back";
 }
 
 TEST_F(CentreTest, WhatTheBoxMayNotHaveHeardIsSaidAgainBehindTheWelcome) {
@@ -356,6 +359,21 @@ TEST_F(CentreTest, AVoidMayEndTheOpenRecord) {
     say(record(2, 5, 5));
     EXPECT_EQ(all<centre_action::Store>().size(), 1u);
   }
+}
+
+TEST_F(CentreTest, AVoidMayReachBeyondARecordThatWasRefusedMeanwhile) {
+  welcome();
+  say(record(1, 20'000'000, 0));
+  v1::BoxFrame frame;
+  frame.mutable_void_()->set_epoch(epoch.value);
+  frame.mutable_void_()->set_lane(2);
+  frame.mutable_void_()->set_first_seq(1);
+  frame.mutable_void_()->set_last_seq(3);
+  say(frame);
+  const auto tombstones = all<centre_action::Tombstone>();
+  ASSERT_EQ(tombstones.size(), 2u);
+  EXPECT_EQ(tombstones[1]->first_seq, 2u);
+  EXPECT_EQ(tombstones[1]->last_seq, 3u);
 }
 
 // Each of these frames breaks the contract in another way.
