@@ -145,6 +145,7 @@ def connect_ms(namespace, address, port, rounds=50):
 def tunnel_mib_per_s(box_netns, centre_netns, address, port, seconds=3):
     """What one plain TCP stream carries through the tunnel: the ceiling for large mails."""
     listener = centre_netns.socket(socket.AF_INET6)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # asked once a round
     listener.bind((address, port))
     listener.listen(1)
     sender = box_netns.socket(socket.AF_INET6)
