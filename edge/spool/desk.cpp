@@ -7,13 +7,19 @@ namespace alarmwire::spool {
 namespace {
 
 constexpr std::size_t tasks_turn_max = 32;  // reads answered between two groups
+// Settled marks and receipts come with every mail and are in no hurry: a turn for several of them.
+constexpr std::chrono::milliseconds marks_gather{10};
 
 }  // namespace
 
-bool Desk::has_work() const {
+bool Desk::has_more_than_marks() const {
   return is_stopping_ || !answers_.empty() || !verdicts_.empty() || !tasks_.empty() ||
-         !finals_.empty() || !chunks_.empty() || !settles_.empty() || !receipts_.empty() ||
-         !doomed_.empty();
+         !finals_.empty() || !chunks_.empty() || !doomed_.empty();
+}
+
+// The first mark wakes the thread; those behind it are found with it.
+void Desk::wake_for_marks() {
+  if (settles_.size() + receipts_.size() == 1) wake_.notify_one();
 }
 
 void Desk::answer(Spool::Callback<void> done, Status status) {
@@ -153,14 +159,14 @@ void Desk::settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
   if (settles_.size() >= settles_max && !settles_.contains(key)) return;
   std::uint64_t& highest = settles_[key];
   highest = std::max(highest, up_to);
-  wake_.notify_one();
+  wake_for_marks();
 }
 
 void Desk::receipt(const AlarmId& id, const std::string& outlet) {
   const std::lock_guard lock(mutex_);
   if (closed_ || receipts_.size() >= receipts_waiting_max) return;
   receipts_.emplace_back(id, outlet);
-  wake_.notify_one();
+  wake_for_marks();
 }
 
 void Desk::post_verdict(Task task) {
@@ -192,6 +198,8 @@ void Desk::stop() {
 Work Desk::take(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   if (!has_work() && wait.count() > 0) wake_.wait_for(lock, wait, [this] { return has_work(); });
+  if (wait.count() > 0 && has_marks() && !has_more_than_marks())
+    wake_.wait_for(lock, marks_gather, [this] { return has_more_than_marks(); });
   Work work;
   work.is_stopping = is_stopping_;
   work.tasks.swap(answers_);

@@ -51,7 +51,7 @@ class Desk {
   void post_verdict(Task task);
   void stop();
 
-  // Waits until there is work, or `wait` is over.
+  // Waits until there is work, or `wait` is over. Marks alone wait a little longer for a mail.
   Work take(std::chrono::milliseconds wait);
   // The spool's thread says what became of a chunk. Bodies to delete come back from doomed().
   void chunk_done(UploadId upload, const Status& status);
@@ -77,7 +77,10 @@ class Desk {
   std::optional<Failure> attach(FinalItem& item, Uploads::iterator upload);
   void push_final(FinalItem item);
   void discard(Uploads::iterator upload);
-  bool has_work() const;
+  bool has_work() const { return has_marks() || has_more_than_marks(); }
+  bool has_marks() const { return !settles_.empty() || !receipts_.empty(); }
+  bool has_more_than_marks() const;
+  void wake_for_marks();
 
   std::mutex mutex_;
   std::condition_variable wake_;

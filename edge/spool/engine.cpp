@@ -50,6 +50,7 @@ void Engine::commit(NewRecord record, Callback<Spooled> done) {
 }
 
 void Engine::settle(EpochId epoch, Lane lane, std::uint64_t up_to) {
+  fresh_.forget_up_to({epoch, lane, up_to});
   desk_.settle(epoch, lane, up_to);
 }
 
@@ -81,6 +82,8 @@ void Engine::ranges(Callback<std::vector<LaneRange>> done) {
 }
 
 void Engine::fetch(const RecordKey& key, std::size_t head_bytes_max, Callback<StoredRecord> done) {
+  if (std::optional<StoredRecord> fresh = fresh_.take(key, head_bytes_max))
+    return done(std::move(*fresh));
   read<StoredRecord>(std::move(done), &key, [key, head_bytes_max](Vault& vault) {
     return vault.fetch(key, head_bytes_max);
   });
@@ -121,6 +124,7 @@ void Engine::reenter(const RecordKey& key, Callback<Spooled> done) {
 }
 
 void Engine::park(const RecordKey& key, const std::string& reason) {
+  fresh_.forget(key);
   desk_.post_verdict([this, key, reason](const Failure* failure) {
     if (failure != nullptr) return;
     const Status done = vault_->park(key, reason, wall_now_us());
@@ -232,14 +236,22 @@ void Engine::answer_group(Work& work, Written& written) {
   for (std::size_t i = 0; i < work.chunks.size(); ++i)
     desk_.chunk_done(work.chunks[i].body, written.chunks[i]);
   for (std::size_t i = 0; i < work.finals.size(); ++i) {
-    const FinalItem& item = work.finals[i];
+    FinalItem& item = work.finals[i];
     const Result<Spooled>& result = written.finals[i];
     // The chunks of a record that was refused, or joined another, are nobody's now.
     const bool is_stored = result.has_value() && !result->joined;
     if (!is_stored && item.body_number != 0) vault_->doom(item.body_number);
+    if (result.has_value() && result->joined) fresh_.forget(result->key);
+    if (is_stored && item.body_number == 0) keep_fresh(item.record, *result);
     item.done(result);
     if (is_stored) observer_.on_record(result->key);
   }
+}
+
+void Engine::keep_fresh(NewRecord& record, const Spooled& spooled) {
+  fresh_.add({spooled.key, record.id, record.hash, std::move(record.envelope), record.size,
+              record.accepted_us, spooled.spooled_us, 0},
+             std::move(record.body));
 }
 
 void Engine::flush_when_due() {

@@ -12,10 +12,13 @@
 #include "edge/spool/copier.hpp"
 #include "edge/spool/desk.hpp"
 #include "edge/spool/files.hpp"
+#include "edge/spool/recent.hpp"
 #include "edge/spool/salvage.hpp"
 #include "edge/spool/vault.hpp"
 
 namespace alarmwire::spool {
+
+inline constexpr std::size_t fresh_bytes_max = 1024 * 1024;
 
 struct Fault {
   std::string code;
@@ -76,6 +79,7 @@ class Engine final : public Spool {
   void settle_all(const Work& work);
   void write_group(Work& work);
   void answer_group(Work& work, Written& written);
+  void keep_fresh(NewRecord& record, const Spooled& spooled);
   void flush_when_due();
   void background(bool is_idle);
   void tell_full_change();
@@ -90,6 +94,7 @@ class Engine final : public Spool {
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<Vault> vault_;
   Desk desk_;
+  FreshRecords fresh_{fresh_bytes_max};
   std::vector<Fault> start_faults_;
   std::deque<std::unique_ptr<Job>> jobs_;
   bool is_fatal_ = false;

@@ -2,31 +2,52 @@
 
 namespace alarmwire::spool {
 
-void RecentRecords::add(Row row) {
-  const RowId number = row.row;
-  const std::size_t bytes = weight(row);
-  if (!rows_.emplace(number, std::move(row)).second) return;
-  bytes_ += bytes;
-  order_.push_back(number);
+void FreshRecords::add(RecordHeader header, std::string body) {
+  const std::lock_guard lock(mutex_);
+  const RecordKey key = header.key;
+  const auto [entry, is_new] = entries_.emplace(key, Entry{std::move(header), std::move(body)});
+  if (!is_new) return;
+  bytes_ += entry->second.weight();
+  order_.push_back(key);
   while (bytes_ > bytes_max_) {
-    const auto oldest = rows_.find(order_.front());
+    const RecordKey oldest = order_.front();
     order_.pop_front();
-    bytes_ -= weight(oldest->second);
-    rows_.erase(oldest);
+    remove(oldest);
   }
+  // Mostly they are taken in the order they came.
+  while (!order_.empty() && !entries_.contains(order_.front())) order_.pop_front();
 }
 
-const Row* RecentRecords::find(RowId row) const {
-  const auto found = rows_.find(row);
-  return found == rows_.end() ? nullptr : &found->second;
+std::optional<FreshRecords::Entry> FreshRecords::remove(const RecordKey& key) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  Entry entry = std::move(found->second);
+  bytes_ -= entry.weight();
+  entries_.erase(found);
+  return entry;
 }
 
-void RecentRecords::forget(RowId row) {
-  const auto found = rows_.find(row);
-  if (found == rows_.end()) return;
-  bytes_ -= weight(found->second);
-  rows_.erase(found);
-  std::erase(order_, row);
+std::optional<StoredRecord> FreshRecords::take(const RecordKey& key, std::size_t head_bytes_max) {
+  const std::lock_guard lock(mutex_);
+  std::optional<Entry> entry = remove(key);
+  if (!entry) return std::nullopt;
+  StoredRecord stored{std::move(entry->header), std::move(entry->body), RowState::waiting, {}};
+  if (stored.head.size() > head_bytes_max) stored.head.resize(head_bytes_max);
+  return stored;
+}
+
+void FreshRecords::forget(const RecordKey& key) {
+  const std::lock_guard lock(mutex_);
+  remove(key);
+}
+
+void FreshRecords::forget_up_to(const RecordKey& key) {
+  const std::lock_guard lock(mutex_);
+  auto next = entries_.lower_bound({key.epoch, key.lane, 0});
+  while (next != entries_.end() && next->first <= key) {
+    bytes_ -= next->second.weight();
+    next = entries_.erase(next);
+  }
 }
 
 void JoinWindow::add(std::int64_t hash_head, RowId row) {

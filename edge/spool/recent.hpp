@@ -1,35 +1,49 @@
 // Two small memories of what was written last: the records themselves, so that the uplink need not
-// read the file, and the hashes of waiting ones, so that a resend finds its first copy.
-//
-// Sans-io. Thread-safety: one thread.
+// wait for the spool's thread nor read the file, and the hashes of waiting ones, so that a resend
+// finds its first copy.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "edge/spool/row_reader.hpp"
 
 namespace alarmwire::spool {
 
-// Whole records with inline bodies, at most `bytes_max` in all, the oldest forgotten first.
-class RecentRecords {
+// Records with inline bodies that were just committed, each to be taken once; at most `bytes_max`
+// in all, the oldest forgotten first. Whoever needs one again reads the file. Thread-safety: any
+// thread.
+class FreshRecords {
  public:
-  explicit RecentRecords(std::size_t bytes_max) : bytes_max_(bytes_max) {}
-  void add(Row row);
-  const Row* find(RowId row) const;
-  void forget(RowId row);
+  explicit FreshRecords(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  void add(RecordHeader header, std::string body);
+  // A waiting one, with the first bytes of its body.
+  std::optional<StoredRecord> take(const RecordKey& key, std::size_t head_bytes_max);
+  // What is here is no longer what is in the file, or no longer waits.
+  void forget(const RecordKey& key);
+  void forget_up_to(const RecordKey& key);  // of its epoch and lane
 
  private:
-  static std::size_t weight(const Row& row) { return row.body.size() + row.envelope.size() + 256; }
-  std::size_t bytes_max_;
+  struct Entry {
+    RecordHeader header;
+    std::string body;
+    std::size_t weight() const { return body.size() + header.envelope.size() + 256; }
+  };
+  std::optional<Entry> remove(const RecordKey& key);
+
+  const std::size_t bytes_max_;
+  std::mutex mutex_;
   std::size_t bytes_ = 0;
-  std::map<RowId, Row> rows_;
-  std::deque<RowId> order_;
+  std::map<RecordKey, Entry> entries_;
+  std::deque<RecordKey> order_;  // also of some that are gone
 };
 
-// Row of the newest record with this hash head, among the last `entries_max`.
+// Row of the newest record with this hash head, among the last `entries_max`. Thread-safety: one
+// thread.
 class JoinWindow {
  public:
   explicit JoinWindow(std::size_t entries_max) : entries_max_(entries_max) {}

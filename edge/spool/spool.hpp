@@ -161,7 +161,8 @@ class Spool {
   // Every epoch with held rows or unsettled ones, oldest first, and the current one.
   virtual void ranges(Callback<std::vector<LaneRange>> done) = 0;
   // Errc::not_found: not held (never was, or evicted); Errc::corrupt: the row is there and
-  // unreadable (its inline body does not match its hash, or its bytes cannot be read).
+  // unreadable (its inline body does not match its hash, or its bytes cannot be read). A record
+  // that was just committed may be answered at once, inside this call.
   virtual void fetch(const RecordKey& key, std::size_t head_bytes_max,
                      Callback<StoredRecord> done) = 0;
   virtual void fetch_body(const RecordKey& key, std::uint64_t offset, std::size_t bytes_max,

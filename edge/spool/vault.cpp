@@ -62,7 +62,6 @@ RowId Vault::row_of(const RecordKey& key) {
 Result<Row> Vault::read(const RecordKey& key) {
   const RowId row = row_of(key);
   if (row == 0) return Failure(Errc::not_found, key.to_string() + " is not held");
-  if (const Row* const recent = recent_.find(row)) return *recent;
   Result<Row> found = store_->rows().read(row, RowReader::With::body);
   if (found.has_error() && found.error().is(Errc::not_found))
     return Failure(Errc::corrupt, key.to_string() + ": the row is missing");
@@ -72,8 +71,7 @@ Result<Row> Vault::read(const RecordKey& key) {
 Result<StoredRecord> Vault::fetch(const RecordKey& key, std::size_t head_bytes_max) {
   const Result<Row> row = read(key);
   if (row.has_error()) return row.error();
-  const bool is_recent = recent_.find(row->row) != nullptr;
-  if (row->body_number == 0 && !is_recent && !is_inline_body_whole(*row))
+  if (row->body_number == 0 && !is_inline_body_whole(*row))
     return Failure(Errc::corrupt, key.to_string() + " does not match its hash");
   StoredRecord stored;
   stored.header = row->header(key);

@@ -26,7 +26,6 @@
 namespace alarmwire::spool {
 
 inline constexpr std::size_t join_window_records_max = 16384;
-inline constexpr std::size_t recent_bytes_max = 1024 * 1024;
 inline constexpr unsigned faults_on_full_disk_max = 64;  // these may use up the ballast
 
 // A record ready for its group.
@@ -181,7 +180,6 @@ class Vault {
   Quota quota_;
   FullState full_;
   std::optional<bool> full_change_;
-  RecentRecords recent_{recent_bytes_max};
   JoinWindow window_{join_window_records_max};
 
   bool is_epoch_durable_ = false;

@@ -129,8 +129,6 @@ Status Vault::evict(LaneState& lane, std::uint64_t up_to) {
     return written.has_value() ? transaction->commit() : written;
   });
   if (done.has_error()) return done;
-  for (std::uint64_t seq = lane.floor + 1; seq <= to; ++seq)
-    if (!lane.parked.contains(seq)) recent_.forget(row_id(lane.key, seq));
   lane.floor = to;
   lane.is_dirty = false;
   doomed_.insert(doomed_.end(), doomed.begin(), doomed.end());

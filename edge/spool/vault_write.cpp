@@ -185,13 +185,10 @@ Result<std::optional<Row>> Vault::find_twin(const NewRecord& record) {
 
 Status Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written) {
   for (Plan::Entry& entry : plan.entries) {
-    FinalItem& item = finals[entry.index];
-    NewRecord& record = item.record;
+    const FinalItem& item = finals[entry.index];
+    const NewRecord& record = item.record;
     written.finals[entry.index] = entry.spooled;
-    if (entry.spooled.joined) {
-      recent_.forget(entry.row);
-      continue;
-    }
+    if (entry.spooled.joined) continue;
     LaneState& lane = book_.current(record.lane);
     BOOST_ASSERT(seq_of(entry.row) == lane.last + 1);
     if (full_.is_disk_full() && record.lane == Lane::fault) ++faults_on_full_disk_;
@@ -205,10 +202,6 @@ Status Vault::apply(std::vector<FinalItem>& finals, Plan& plan, Written& written
       const Status done = was_parked(*old, was_waiting ? record.size : 0, plan.now);
       if (done.has_error()) return done;
     }
-    if (item.body_number != 0) continue;
-    recent_.add({entry.row, record.id, record.hash, record.size, record.accepted_us,
-                 entry.spooled.spooled_us, 0, 0, std::move(record.envelope),
-                 std::move(record.body)});
   }
   return {};
 }

@@ -161,18 +161,48 @@ TEST_F(Lanes, AnEpochIsEmptyWhenNothingOfItIsHeld) {
   EXPECT_TRUE(book.empty_epochs().empty());
 }
 
-TEST(RecentRecords, ForgetsTheOldestAboveItsBytes) {
-  RecentRecords recent(3000);
-  for (RowId row = 1; row <= 4; ++row) {
-    Row record;
-    record.row = row;
-    record.body.assign(500, 'x');
-    recent.add(std::move(record));
+class Fresh : public ::testing::Test {
+ protected:
+  static RecordKey key(std::uint64_t seq) { return {EpochId{7}, Lane::alarm, seq}; }
+  void add(std::uint64_t seq) {
+    RecordHeader header;
+    header.key = key(seq);
+    header.envelope = "who";
+    fresh.add(std::move(header), std::string(500, 'x'));
   }
-  EXPECT_EQ(recent.find(1), nullptr);
-  EXPECT_NE(recent.find(4), nullptr);
-  recent.forget(4);
-  EXPECT_EQ(recent.find(4), nullptr);
+  FreshRecords fresh{3000};
+};
+
+TEST_F(Fresh, ARecordIsTakenOnceWithTheHeadOfItsBody) {
+  add(1);
+  const auto taken = fresh.take(key(1), 10);
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->head, std::string(10, 'x'));
+  EXPECT_EQ(taken->header.envelope, "who");
+  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+}
+
+TEST_F(Fresh, ForgetsTheOldestAboveItsBytes) {
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) add(seq);
+  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+  EXPECT_TRUE(fresh.take(key(2), 10).has_value());
+  // What was taken weighs nothing any more.
+  add(5);
+  EXPECT_TRUE(fresh.take(key(3), 10).has_value());
+}
+
+TEST_F(Fresh, AForgottenRecordIsNotThere) {
+  add(1);
+  fresh.forget(key(1));
+  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+}
+
+TEST_F(Fresh, WhatWasSettledIsNotThere) {
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) add(seq);
+  fresh.forget_up_to(key(2));
+  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+  EXPECT_FALSE(fresh.take(key(2), 10).has_value());
+  EXPECT_TRUE(fresh.take(key(3), 10).has_value());
 }
 
 TEST(JoinWindow, KeepsTheNewestEntries) {
