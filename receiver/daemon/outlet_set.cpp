@@ -91,9 +91,9 @@ void OutletSet::stop() {
   stop_all(last);
 }
 
-void OutletSet::poke() {
+void OutletSet::stored(const ledger::Record& record) {
   const std::lock_guard lock(mutex_);
-  for (const Running& running : running_) running.outlet->poke();
+  for (const Running& running : running_) running.outlet->stored(record);
 }
 
 std::vector<outlets::OutletStatus> OutletSet::figures() const {

@@ -32,7 +32,7 @@ class OutletSet {
   Status swap(const std::vector<outlets::SmtpConfig>& wanted);
   void stop();  // for good; under 3 s
 
-  void poke();
+  void stored(const ledger::Record& record);  // after its commit, in order of positions
   std::vector<outlets::OutletStatus> figures() const;
   std::shared_ptr<outlets::Outlet> named(const std::string& name) const;
 

@@ -81,7 +81,7 @@ Status Book::forget() {
 }
 
 Book::News Book::take_news() {
-  if (!news_.stored.empty()) last_position_ = news_.stored.back().position;
+  if (!news_.stored.empty()) last_position_ = news_.stored.back().record.position;
   return std::exchange(news_, {});
 }
 
@@ -277,7 +277,9 @@ Result<Position> Book::insert(std::int64_t box, Record& record, std::string_view
     if (owed.has_error()) return owed.error();
   }
   ++records_;
-  news_.stored.push_back(record);
+  const bool is_inline = body == 0;
+  news_.stored.push_back(
+      {record, is_inline ? std::optional(std::string(inline_body)) : std::nullopt});
   return record.position;
 }
 

@@ -62,8 +62,12 @@ class Book {
     AlarmId id;
     StageMark mark;
   };
-  struct News {  // what this group brought, for the Observer
-    std::vector<Record> stored;
+  struct Stored {
+    Record record;
+    std::optional<std::string> body;  // nothing: it was staged
+  };
+  struct News {  // what this group brought
+    std::vector<Stored> stored;
     std::vector<Marked> marked;
   };
   News take_news();

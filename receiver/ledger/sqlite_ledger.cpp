@@ -132,7 +132,8 @@ class SqliteLedger final : public Ledger {
 
   void set_hand_over(const std::string& outlet, HandOver hand_over, Callback<void> done) override {
     // A party of its own ("/" is in no box id): outlets go round with the boxes.
-    const Place place{"outlet/" + outlet, WriteQueue::line_other, hand_over.text.size(), false};
+    const Place place{"outlet/" + outlet, WriteQueue::line_other, hand_over.text.size(), false,
+                      true};
     auto act = [outlet, hand_over = std::move(hand_over)](Book& book) -> Result<void> {
       return book.set_hand_over(outlet, hand_over);
     };
@@ -140,7 +141,7 @@ class SqliteLedger final : public Ledger {
   }
 
   void mark_stage(BoxId box, AlarmId id, StageMark mark, Callback<void> done) override {
-    const Place place{"stages/" + box, WriteQueue::line_other, mark.text.size(), false};
+    const Place place{"stages/" + box, WriteQueue::line_other, mark.text.size(), false, true};
     auto act = [box = std::move(box), id, mark = std::move(mark)](Book& book) -> Result<void> {
       return book.mark_stage(box, id, mark);
     };
@@ -165,9 +166,13 @@ class SqliteLedger final : public Ledger {
     return reads_.list(filter);
   }
   Result<Record> find(const AlarmId& id) const override { return reads_.find(id); }
-  Result<Record> at(Position position) const override { return reads_.at(position); }
+  Result<Record> at(Position position) const override {
+    if (std::optional<Record> fresh = writer_.fresh().at(position)) return std::move(*fresh);
+    return reads_.at(position);
+  }
   Result<std::string> body(Position position, std::uint64_t offset,
                            std::size_t bytes_max) const override {
+    if (auto fresh = writer_.fresh().body(position, offset, bytes_max)) return std::move(*fresh);
     return reads_.body(position, offset, bytes_max);
   }
   Result<std::vector<StageMark>> stages(const AlarmId& id) const override {
@@ -201,6 +206,7 @@ class SqliteLedger final : public Ledger {
     std::size_t line;
     std::size_t bytes;
     bool takes_room;
+    bool can_wait = false;
   };
 
   template <typename T>
@@ -210,6 +216,7 @@ class SqliteLedger final : public Ledger {
     op->line = std::min(place.line, WriteQueue::line_other);
     op->bytes = place.bytes + write_overhead_bytes;
     op->takes_room = place.takes_room;
+    op->can_wait = place.can_wait;
     writer_.submit(std::move(op));
   }
 

@@ -76,16 +76,19 @@ Writer::~Writer() {
 
 void Writer::submit(std::unique_ptr<Write> write) {
   std::optional<Failure> refused;
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     if (dead_ || stopping_)
       refused.emplace(Errc::closed, "the ledger has stopped");
     else if (!queue_.push(write))
       refused.emplace(Errc::busy, "too many writes are waiting");
+    else
+      wakes = queue_.is_urgent() || queue_.size() == 1;
   }
   if (refused)
     write->finish(&*refused);
-  else
+  else if (wakes)
     wake_.notify_one();
 }
 
@@ -138,6 +141,9 @@ std::optional<Writer::Group> Writer::wait_for_group() {
     return stopping_ || !queue_.empty() || (!retention_.empty() && steady_now() >= chores_after_);
   };
   if (!chores_left_) wake_.wait_for(lock, tick_interval, has_work);
+  // Notes alone wait a little for a record, and save it a commit of theirs ahead of it.
+  if (!queue_.empty() && !queue_.is_urgent())
+    wake_.wait_for(lock, notes_gather, [this] { return stopping_ || queue_.is_urgent(); });
   if (!queue_.empty()) return queue_.take_group();
   if (stopping_) return std::nullopt;
   return Group{};
@@ -216,12 +222,13 @@ Status Writer::transact(const std::function<Status()>& work) {
 
 void Writer::deliver(std::span<std::unique_ptr<Write>> writes) {
   ++commits_;
-  const Book::News news = book_->take_news();
+  Book::News news = book_->take_news();
   bool took_room = false;
   for (const std::unique_ptr<Write>& write : writes) took_room = took_room || write->takes_room;
   publish();
+  for (Book::Stored& stored : news.stored) fresh_.add(stored.record, std::move(stored.body));
   for (const std::unique_ptr<Write>& write : writes) write->finish(nullptr);
-  for (const Record& record : news.stored) observer_.on_stored(record);
+  for (const Book::Stored& stored : news.stored) observer_.on_stored(stored.record);
   for (const Book::Marked& marked : news.marked)
     observer_.on_stage(marked.box, marked.id, marked.mark);
   if (took_room) note_room(false, {});
@@ -335,8 +342,10 @@ void Writer::retention_slice() {
   }
   Book::RetentionJob job = current->job;
   const auto work = [&] { return book_->retention_slice(job); };
+  const std::uint64_t deleted_before = job.deleted;
   const Status done = transact(work);
   if (!survive(done, "retention")) return;
+  if (job.deleted != deleted_before) fresh_.clear();
   current->job = job;
   chores_left_ = true;
   if (!job.over) return;

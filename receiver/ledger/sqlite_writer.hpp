@@ -2,8 +2,9 @@
 // housekeeping in between. The only thread that ever writes or checkpoints.
 //
 // Group commit without a timer: an idle ledger commits at once; what arrives meanwhile is the next
-// group. When the database refuses a group, it is undone and each write tried alone, so that one
-// bad write fails by itself. Checkpoints run between groups, after the answers have gone out.
+// group. Only an outlet's notes, which nobody waits for, may wait for a record that comes along.
+// When the database refuses a group, it is undone and each write tried alone, so that one bad write
+// fails by itself. Checkpoints run between groups, after the answers have gone out.
 //
 // Thread-safety: all public functions may be called from any thread.
 #pragma once
@@ -17,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "receiver/ledger/fresh.hpp"
 #include "receiver/ledger/rules.hpp"
 #include "receiver/ledger/sqlite_book.hpp"
 #include "receiver/ledger/write_queue.hpp"
@@ -28,6 +30,7 @@ inline constexpr std::int64_t wal_idle_frames = 256;     // 1 MiB: then checkpoi
 inline constexpr std::int64_t wal_forced_frames = 4096;  // 16 MiB: then checkpoint anyway
 inline constexpr std::size_t groups_between_chores = 8;  // under load
 inline constexpr std::chrono::milliseconds tick_interval{1000};
+inline constexpr std::chrono::milliseconds notes_gather{20};
 inline constexpr std::chrono::seconds sweep_interval{600};
 inline constexpr std::chrono::seconds chore_pause{5};  // after a chore found no room
 // "ledger-full" is over when a record was taken and for so long none was refused.
@@ -43,6 +46,7 @@ class Writer {
   void submit(std::unique_ptr<Write> write);
   void apply_retention(RetentionRule rule, WallTimeUs now_us, Ledger::Callback<std::uint64_t> done);
   const std::string& ledger_id() const { return id_; }
+  const FreshRecords& fresh() const { return fresh_; }
   Snapshot snapshot() const;
 
  private:
@@ -76,6 +80,7 @@ class Writer {
   const Config config_;
   Observer& observer_;
   const std::string id_;
+  FreshRecords fresh_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -17,6 +17,7 @@ bool WriteQueue::push(std::unique_ptr<Write>& write) {
   ++party.writes;
   party.bytes += write->bytes;
   ++writes_;
+  patient_ += write->can_wait ? 1 : 0;
   bytes_ += write->bytes;
   auto& line = party.lines[write->line];
   line.push_back(std::move(write));
@@ -32,6 +33,7 @@ std::unique_ptr<Write> WriteQueue::take_one(Party& party) {
   --party.writes;
   party.bytes -= write->bytes;
   --writes_;
+  patient_ -= write->can_wait ? 1 : 0;
   bytes_ -= write->bytes;
   return write;
 }

@@ -35,12 +35,14 @@ class Write {
   std::size_t line = 0;
   std::size_t bytes = 0;
   bool takes_room = false;  // its success shows that the ledger is not full
+  bool can_wait = false;    // nobody waits for its answer
 };
 
 class WriteQueue {
  public:
   static constexpr std::size_t line_count = lane_count + 1;
   static constexpr std::size_t line_other = lane_count;  // what belongs to no lane
+  static constexpr std::size_t patient_writes_max = 32;  // that wait for company
 
   // Leaves `write` untouched and answers false when there is no room.
   bool push(std::unique_ptr<Write>& write);
@@ -49,6 +51,8 @@ class WriteQueue {
   std::vector<std::unique_ptr<Write>> take_all();
   bool empty() const { return writes_ == 0; }
   std::size_t size() const { return writes_; }
+  // Holds something that somebody waits for, or so much that it is time.
+  bool is_urgent() const { return writes_ > patient_ || patient_ >= patient_writes_max; }
 
  private:
   struct Party {
@@ -62,6 +66,7 @@ class WriteQueue {
   std::unordered_map<std::string, Party> parties_;  // only those that have something waiting
   std::deque<std::string> round_;                   // each party once, the next in front
   std::size_t writes_ = 0;
+  std::size_t patient_ = 0;  // of these, such as can wait
   std::size_t bytes_ = 0;
 };
 

@@ -16,17 +16,15 @@ class MailReader {
  public:
   using Head = std::function<std::string(std::string_view)>;
 
-  MailReader(const ledger::Ledger& ledger, ledger::Position position, Head compose)
-      : ledger_(ledger), position_(position), compose_(std::move(compose)) {}
+  MailReader(const ledger::Ledger& ledger, ledger::Position position, std::uint64_t size,
+             Head compose)
+      : ledger_(ledger), position_(position), size_(size), compose_(std::move(compose)) {}
 
   Result<bool> next(std::string& piece) {
     if (ended_) return false;
     if (offset_ == 0) return head(piece);
-    const Result<std::string> raw = ledger_.body(position_, offset_, body_piece_bytes);
-    if (!raw) return raw.error();
-    offset_ += raw->size();
-    line_ends_.feed(*raw, piece);
-    if (raw->empty()) end(piece);
+    const Status read = read_on(piece);
+    if (!read) return read.error();
     return true;
   }
 
@@ -34,28 +32,28 @@ class MailReader {
   // Most headers stand in the first piece; more is read only where that is not so.
   Result<bool> head(std::string& piece) {
     std::string text;
-    while (offset_ < header_block_bytes_max) {
-      const Result<std::string> raw = ledger_.body(position_, offset_, body_piece_bytes);
-      if (!raw) return raw.error();
-      offset_ += raw->size();
-      line_ends_.feed(*raw, text);
-      if (raw->empty()) {
-        end(text);
-        break;
-      }
-      if (text.find("\r\n\r\n") != std::string::npos) break;
+    while (!ended_ && offset_ < header_block_bytes_max &&
+           text.find("\r\n\r\n") == std::string::npos) {
+      const Status read = read_on(text);
+      if (!read) return read.error();
     }
     piece += compose_(text);
     return true;
   }
 
-  void end(std::string& out) {
-    line_ends_.finish(out);
-    ended_ = true;
+  Status read_on(std::string& out) {
+    const Result<std::string> raw = ledger_.body(position_, offset_, body_piece_bytes);
+    if (!raw) return raw.error();
+    offset_ += raw->size();
+    line_ends_.feed(*raw, out);
+    ended_ = raw->empty() || offset_ >= size_;
+    if (ended_) line_ends_.finish(out);
+    return {};
   }
 
   const ledger::Ledger& ledger_;
   ledger::Position position_;
+  const std::uint64_t size_;
   Head compose_;
   LineEnds line_ends_;
   std::uint64_t offset_ = 0;
@@ -95,8 +93,9 @@ std::function<Pieces()> open_mail(const ledger::Ledger& ledger, const Prepared& 
                   in_subject = config.marks, language, marks](std::string_view head) {
     return compose_head(Trace{host, &record, &envelope}, marks, in_subject, language, head);
   };
-  return [&ledger, position = prepared.record.position, compose = std::move(compose)]() -> Pieces {
-    auto reader = std::make_shared<MailReader>(ledger, position, compose);
+  return [&ledger, position = prepared.record.position, size = prepared.record.header.size,
+          compose = std::move(compose)]() -> Pieces {
+    auto reader = std::make_shared<MailReader>(ledger, position, size, compose);
     return [reader](std::string& piece) { return reader->next(piece); };
   };
 }

@@ -3,7 +3,7 @@
 //
 // Promises: every record of the ledger gets exactly one lasting state per outlet (taken, refused,
 // parked, skipped), and is offered at least once before that; per (box, lane) in order of
-// positions; lanes by priority, boxes round-robin. Thread-safety: start(), stop(), poke() and the
+// positions; lanes by priority, boxes round-robin. Thread-safety: start(), stop(), stored() and the
 // questions may be called from any thread; an outlet has threads of its own.
 #pragma once
 
@@ -60,7 +60,8 @@ class Outlet {
   virtual ~Outlet() = default;
   virtual void start() = 0;
   virtual void stop() = 0;  // finishes the mail in hand, at most 3 s, then leaves
-  virtual void poke() = 0;  // new records are in the ledger
+  // Each record after its commit, in order of positions: goes out without being looked for.
+  virtual void stored(const ledger::Record& record) = 0;
   virtual OutletStatus status() const = 0;
   // Sends one test mail to the configured test address, synchronously: the far side's words. One at
   // a time; stop() cuts it off.

@@ -33,7 +33,7 @@ void SmtpOutlet::start() {
   const Lock lock(mutex_);
   if (running_) return;
   running_ = true;
-  poked_ = true;
+  look_again();
   was_there_ = last;
   auto on_durable = [this](const BoxId& box, Lane lane) {
     const Lock durable_lock(mutex_);
@@ -79,10 +79,23 @@ void SmtpOutlet::stop_threads() {
   notes_->set_callbacks(nullptr, nullptr);
 }
 
-void SmtpOutlet::poke() {
-  const Lock lock(mutex_);
-  poked_ = true;
+void SmtpOutlet::look_again() {
+  poked_ = behind_ = true;
   book_wake_.notify_one();
+}
+
+// Whether a replayed one waits here at all, only the ledger knows.
+void SmtpOutlet::stored(const ledger::Record& record) {
+  const Lock lock(mutex_);
+  if (behind_ || record.replayed) return look_again();
+  if (record.position <= seen_) return;
+  ledger::HandOver waiting;
+  waiting.position = record.position;
+  waiting.box = record.box;
+  waiting.lane = record.header.key.lane;
+  order_.offer(waiting, record.position <= was_there_);
+  seen_ = record.position;
+  after_change();
 }
 
 // --- the book thread ---
@@ -98,7 +111,7 @@ void SmtpOutlet::run_book() {
     sleep_book(lock);
     if (ledger_retry_at_ && steady_now() >= *ledger_retry_at_) {
       ledger_retry_at_.reset();
-      poked_ = true;
+      look_again();
       lock.unlock();  // the keeper calls us under its own lock
       notes_->write_delayed();
       lock.lock();
@@ -160,6 +173,7 @@ void SmtpOutlet::read_forward(Lock& lock) {
       more = page->size() == read_page_rows;
       dispatch();
     }
+    behind_ = poked_;
   }
 }
 

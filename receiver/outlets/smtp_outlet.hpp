@@ -1,7 +1,8 @@
 // The way to EBÜS by SMTP (design 5.5): re-injects each record into the far side's SMTP server.
 //
 // Threads: one *book* thread (reads what waits, watches the times) and one per connection. A new
-// record costs poke() → book → a connection that stands open: no polling, no timer. What became of
+// record goes from stored() to a connection that stands open: no polling, no timer, and the ledger
+// is read only when the outlet is behind. What became of
 // a record goes to the ledger as a stage mark, then as its hand-over state. A crash between the far
 // side's 250 and that note leaves the record waiting: it is offered again, marked as a possible
 // repeat (at least once, never none).

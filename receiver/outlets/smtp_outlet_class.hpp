@@ -53,7 +53,7 @@ class SmtpOutlet final : public Outlet {
 
   void start() override;
   void stop() override;
-  void poke() override;
+  void stored(const ledger::Record& record) override;
   OutletStatus status() const override;
   Result<std::string> test() override;
   Result<std::uint64_t> retry(const std::string& box) override;
@@ -68,6 +68,7 @@ class SmtpOutlet final : public Outlet {
 
   void run_book();
   void sleep_book(Lock& lock);
+  void look_again();
   void read_forward(Lock& lock);
   void read_again(Lock& lock);
   void check_stalled(Lock& lock);
@@ -102,6 +103,7 @@ class SmtpOutlet final : public Outlet {
   Order order_;
   std::condition_variable book_wake_;
   bool poked_ = false;
+  bool behind_ = true;  // the ledger may hold records behind seen_: it must be read
   bool running_ = false;
   bool stopping_ = false;
   ledger::Position was_there_ = 0;  // records up to here were stored before the start

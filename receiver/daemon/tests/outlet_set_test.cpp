@@ -30,8 +30,8 @@ bool eventually(const std::function<bool()>& holds) {
 
 class Centre : public ledger::Observer, public outlets::OutletObserver {
  public:
-  void on_stored(const ledger::Record&) override {
-    if (OutletSet* const running = set) running->poke();
+  void on_stored(const ledger::Record& record) override {
+    if (OutletSet* const running = set) running->stored(record);
   }
   void on_stage(const BoxId&, const AlarmId&, const ledger::StageMark&) override {}
   void on_fault(const std::string&, const std::string&, const std::string&, bool) override {}

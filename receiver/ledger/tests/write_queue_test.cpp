@@ -73,5 +73,23 @@ TEST(WriteQueue, bounds_the_bytes_of_a_box) {
   EXPECT_TRUE(push(queue, "box", "now", 0, 1));
 }
 
+TEST(WriteQueue, notes_alone_are_not_urgent_until_there_are_many) {
+  const auto push_note = [](WriteQueue& queue) {
+    std::unique_ptr<Write> note = std::make_unique<Named>();
+    note->party = "outlet/ebues";
+    note->can_wait = true;
+    return queue.push(note);
+  };
+  WriteQueue queue;
+  ASSERT_TRUE(push_note(queue));
+  EXPECT_FALSE(queue.is_urgent());
+  ASSERT_TRUE(push(queue, "box", "record"));
+  EXPECT_TRUE(queue.is_urgent());
+  queue.take_group();
+  EXPECT_FALSE(queue.is_urgent());
+  for (std::size_t i = 0; i < WriteQueue::patient_writes_max; ++i) ASSERT_TRUE(push_note(queue));
+  EXPECT_TRUE(queue.is_urgent());
+}
+
 }  // namespace
 }  // namespace alarmwire::ledger

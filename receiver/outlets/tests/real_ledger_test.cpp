@@ -18,9 +18,9 @@ using ::testing::HasSubstr;
 
 class Quiet : public ledger::Observer, public OutletObserver {
  public:
-  void on_stored(const ledger::Record&) override {
+  void on_stored(const ledger::Record& record) override {
     Outlet* const out = outlet;
-    if (out != nullptr) out->poke();
+    if (out != nullptr) out->stored(record);
   }
   void on_stage(const BoxId&, const AlarmId&, const ledger::StageMark& mark) override {
     if (mark.stage == ledger::Stage::handed_over) ++handed_over;

@@ -88,7 +88,7 @@ class SmtpOutletTest : public ::testing::Test {
   ledger::Position add(const std::string& body = "Subject: Alarm\r\n\r\nText\r\n",
                        const std::string& box = "site-a", Lane lane = Lane::live_alarm) {
     const auto record = ledger_.add(box, lane, mail_to({"cam1@" + box + ".internal"}), body);
-    if (outlet_) outlet_->poke();
+    if (outlet_) outlet_->stored(record);
     return record.position;
   }
   bool becomes(ledger::Position position, HandOverState state,

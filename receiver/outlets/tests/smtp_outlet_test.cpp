@@ -233,7 +233,7 @@ TEST_F(SmtpOutletTest, ARefusedFaultMailDoesNotBreedAnother) {
   add();
   ASSERT_TRUE(becomes(1, HandOverState::refused));
   ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
-  outlet_->poke();
+  outlet_->stored(ledger_.at(2).value());
   ASSERT_TRUE(becomes(2, HandOverState::refused));
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(faults_.lines().size(), 1u);
@@ -246,8 +246,7 @@ TEST_F(SmtpOutletTest, FaultsGoAsTextMailsFromTheBox) {
   envelope.kind = RecordKind::fault;
   envelope.fault_code = "tunnel-silent";
   envelope.fault_reason = "nothing heard for 20 s";
-  ledger_.add("site-a", Lane::fault, envelope, "");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::fault, envelope, ""));
   ASSERT_TRUE(server_->wait_mails(1));
   const auto mail = server_->mails()[0];
   EXPECT_EQ(mail.from, "box@site-a.internal");
@@ -261,9 +260,9 @@ TEST_F(SmtpOutletTest, OneOfSeveralAddressesRefused) {
     return event.step == "RCPT" && event.line.find("cam2") != std::string::npos ? "550 no" : "";
   });
   start();
-  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
-              "Subject: x\r\n\r\n");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm,
+                              mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
+                              "Subject: x\r\n\r\n"));
   ASSERT_TRUE(becomes(1, HandOverState::taken));
   ASSERT_TRUE(eventually([&] { return faults_.lines().size() == 1; }));
   EXPECT_THAT(faults_.lines()[0], HasSubstr("outlet-refused"));
@@ -276,9 +275,9 @@ TEST_F(SmtpOutletTest, OneOfSeveralAddressesPutOffGetsItAlone) {
     return event.step == "RCPT" && event.count == 2 ? "451 greylisted" : "";
   });
   start();
-  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
-              "Subject: x\r\n\r\n");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm,
+                              mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
+                              "Subject: x\r\n\r\n"));
   ASSERT_TRUE(becomes(1, HandOverState::taken));
   ASSERT_EQ(server_->mails().size(), 2u);
   EXPECT_THAT(server_->mails()[0].to, ElementsAre("cam1@site-a.internal"));
@@ -309,15 +308,15 @@ TEST_F(SmtpOutletTest, TestMailsGoOnlyToTheTestAddress) {
   serve();
   start();
   EXPECT_FALSE(outlet_->test());
-  ledger_.add("site-a", Lane::routine, mail_to({"Alarmwire-Test@site-a.internal"}), "x");
-  outlet_->poke();
+  outlet_->stored(
+      ledger_.add("site-a", Lane::routine, mail_to({"Alarmwire-Test@site-a.internal"}), "x"));
   ASSERT_TRUE(becomes(1, HandOverState::skipped));
   outlet_->stop();
   config_.test_address = "probe@ebues.internal";
   start();
   EXPECT_THAT(outlet_->test().value(), HasSubstr("250"));
-  ledger_.add("site-a", Lane::routine, mail_to({"alarmwire-test@site-a.internal"}), "x");
-  outlet_->poke();
+  outlet_->stored(
+      ledger_.add("site-a", Lane::routine, mail_to({"alarmwire-test@site-a.internal"}), "x"));
   ASSERT_TRUE(becomes(2, HandOverState::taken));
   for (const auto& mail : server_->mails())
     EXPECT_THAT(mail.to, ElementsAre("probe@ebues.internal"));
@@ -327,10 +326,9 @@ TEST_F(SmtpOutletTest, ATestAddressBesideARealOneKeepsNoAlarmBack) {
   config_.test_address = "probe@ebues.internal";
   serve();
   start();
-  ledger_.add("site-a", Lane::alarm,
-              mail_to({"alarmwire-test@site-a.internal", "cam1@site-a.internal"}),
-              "Subject: x\r\n\r\n");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm,
+                              mail_to({"alarmwire-test@site-a.internal", "cam1@site-a.internal"}),
+                              "Subject: x\r\n\r\n"));
   ASSERT_TRUE(becomes(1, HandOverState::taken));
   EXPECT_THAT(server_->mails().at(0).to, ElementsAre("cam1@site-a.internal"));
   EXPECT_THAT(server_->mails().at(0).body, ::testing::Not(HasSubstr("X-Alarmwire-Mark")));
@@ -339,8 +337,7 @@ TEST_F(SmtpOutletTest, ATestAddressBesideARealOneKeepsNoAlarmBack) {
 TEST_F(SmtpOutletTest, AMailWithoutAnyAddressIsNoTest) {
   serve();
   start();
-  ledger_.add("site-a", Lane::alarm, mail_to({}), "Subject: x\r\n\r\n");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm, mail_to({}), "Subject: x\r\n\r\n"));
   ASSERT_TRUE(becomes(1, HandOverState::taken));
 }
 
@@ -373,9 +370,9 @@ TEST_F(SmtpOutletTest, ALoginLostBetweenTwoAddressesSettlesNeither) {
     return event.step == "RCPT" && event.count == 2 ? "530 5.7.0 log in first" : "";
   });
   start();
-  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
-              "Subject: x\r\n\r\n");
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm,
+                              mail_to({"cam1@site-a.internal", "cam2@site-a.internal"}),
+                              "Subject: x\r\n\r\n"));
   ASSERT_TRUE(becomes(1, HandOverState::taken));
   ASSERT_EQ(server_->mails().size(), 2u);
   EXPECT_THAT(server_->mails()[1].to, ElementsAre("cam2@site-a.internal"));
@@ -385,8 +382,8 @@ TEST_F(SmtpOutletTest, ALoginLostBetweenTwoAddressesSettlesNeither) {
 TEST_F(SmtpOutletTest, AReplayIsMarkedAsAPossibleRepeat) {
   serve();
   start();
-  ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal"}), "Subject: x\r\n\r\n", true);
-  outlet_->poke();
+  outlet_->stored(ledger_.add("site-a", Lane::alarm, mail_to({"cam1@site-a.internal"}),
+                              "Subject: x\r\n\r\n", true));
   ASSERT_TRUE(server_->wait_mails(1));
   EXPECT_THAT(server_->mails()[0].body, HasSubstr("X-Alarmwire-Mark: repeat\r\n"));
 }
