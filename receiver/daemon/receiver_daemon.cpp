@@ -128,7 +128,7 @@ void ReceiverDaemon::watch_boxes(const Config& config) {
 // --- what the rooms say ---
 
 void ReceiverDaemon::on_stored(const ledger::Record& record) {
-  outlets_->poke();
+  outlets_->stored(record);
   alarms_->on_stored(record);
 }
 
