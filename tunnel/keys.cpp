@@ -137,10 +137,14 @@ Result<SecretKey> generate_preshared_key() {
 Result<SecretKey> generate_private_key() {
   Result<SecretKey> key = generate_preshared_key();
   if (!key) return key;
-  // RFC 7748 section 5: clamp, so that every tool shows the same bytes.
-  key->bytes.front() &= 248;
-  key->bytes.back() = static_cast<std::uint8_t>((key->bytes.back() & 127) | 64);
+  clamp(*key);
   return key;
+}
+
+// So that every tool shows the same bytes.
+void clamp(SecretKey& private_key) {
+  private_key.bytes.front() &= 248;
+  private_key.bytes.back() = static_cast<std::uint8_t>((private_key.bytes.back() & 127) | 64);
 }
 
 Result<PublicKey> public_key_of(const SecretKey& private_key) {

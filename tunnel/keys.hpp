@@ -50,6 +50,7 @@ class SecretKey {
 };
 
 Result<SecretKey> generate_private_key();    // clamped, as `wg genkey` does
+void clamp(SecretKey& private_key);          // RFC 7748 section 5
 Result<SecretKey> generate_preshared_key();  // 32 random bytes
 Result<PublicKey> public_key_of(const SecretKey& private_key);
 

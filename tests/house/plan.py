@@ -13,12 +13,14 @@ MAY_LEAN_ON = {
     "tunnel": ["common"],
     "tunnel/client": ["common", "tunnel"],
     "tunnel/daemon": ["common", "tunnel"],
+    "provisioning": ["common", "tunnel"],
+    "provisioning/qr": ["common"],
     "edge/smtp": ["common"],
     "edge/spool": ["common"],
     "edge/uplink": ["common", "edge/spool", "grpc/proto", "grpc/link", "grpc/client"],
     "edge/watch": ["common", "edge/smtp", "edge/spool", "edge/uplink"],
     "edge/status": ["common", "edge/smtp", "edge/spool", "edge/uplink", "edge/watch", "tunnel"],
-    "edge/daemon": ["common", "edge", "grpc/client", "tunnel"],
+    "edge/daemon": ["common", "edge", "grpc/client", "grpc/proto", "provisioning", "tunnel"],
     "receiver/ledger": ["common"],
     "receiver/sites": ["common"],
     "receiver/ingest": ["common", "receiver/ledger", "receiver/sites", "grpc/proto", "grpc/link",
@@ -26,8 +28,8 @@ MAY_LEAN_ON = {
     "receiver/outlets": ["common", "receiver/ledger", "receiver/sites"],
     "receiver/fleet": ["common", "receiver/ledger", "receiver/sites", "receiver/ingest",
                        "receiver/outlets", "tunnel"],
-    "receiver/daemon": ["common", "receiver", "grpc/server", "tunnel"],
-    "cli": ["common", "tunnel"],
+    "receiver/daemon": ["common", "receiver", "grpc/proto", "grpc/server", "provisioning", "tunnel"],
+    "cli": ["common", "provisioning", "tunnel"],
 }
 # Libraries that only some folders may include.
 LIBRARY_KEPT_IN = {
@@ -36,11 +38,15 @@ LIBRARY_KEPT_IN = {
     "grpcpp": ["grpc/client", "grpc/proto", "grpc/server", "tests"],
     "toml++": ["common"],
     "CLI": ["cli", "tests"],
+    "ZXing": ["provisioning/qr"],
+    "qrcodegen.hpp": ["provisioning/qr"],
+    "png.h": ["provisioning/qr"],
+    "jpeglib.h": ["provisioning/qr"],
 }
 # No clock, no I/O: these folders are cores through and through.
 SANS_IO = ["grpc/link", "grpc/proto"]
 
-TOP = ["common", "grpc", "tunnel", "edge", "receiver", "cli", "tests"]
+TOP = ["common", "grpc", "tunnel", "provisioning", "edge", "receiver", "cli", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 

@@ -1,0 +1,125 @@
+// The box's way from a ticket to a working link, step by step, and what to say at each of them.
+//
+// Sans-io: it is told what happened and when, and says what to do. It may be told anything in any
+// order, and begin again at any step with the same ticket: tunnel and centre both give the same
+// answers again. It never stops by itself but at `refused` and `done`: a network that is not there
+// yet is waited for. Thread-safety: one thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/clock.hpp"
+#include "common/error.hpp"
+#include "provisioning/rules.hpp"
+#include "provisioning/ticket.hpp"
+
+namespace alarmwire::provisioning {
+
+enum class Step : std::uint8_t { none, ticket, network, centre, approval, tunnel, done, refused };
+std::string_view to_string(Step step);
+
+struct EnrolmentView {
+  Step step = Step::none;
+  std::string text;    // what is so, or why it does not go on
+  std::string advice;  // what to do about it; "": nothing
+  std::string words;   // the six check words, once the box has its key
+  BoxId box;           // once the centre has said it
+  std::string box_name;
+
+  bool operator==(const EnrolmentView&) const = default;
+};
+
+// What alarmwire-tunnel says of the box's enrolment.
+struct TunnelSays {
+  bool enrolled = false;
+  tunnel::PublicKey ticket_key;
+  tunnel::PublicKey box_key;
+  tunnel::PublicKey centre;
+  std::string centre_address;
+};
+
+// What the centre says. `outcome` is never `use`.
+struct CentreSays {
+  Verdict verdict;
+  BoxId box;
+  std::string box_name;
+  std::chrono::milliseconds retry_after{0};
+};
+
+namespace enrol_action {
+struct BeginTunnel {
+  Ticket ticket;
+  bool anew = false;
+};
+struct Call {
+  TunnelSays tunnel;
+};
+struct Keep {  // durably: what the centre calls this box
+  BoxId box;
+  std::string box_name;
+};
+struct Commit {};
+struct Abandon {};
+}  // namespace enrol_action
+using EnrolAction = std::variant<enrol_action::BeginTunnel, enrol_action::Call, enrol_action::Keep,
+                                 enrol_action::Commit, enrol_action::Abandon>;
+
+class BoxEnrolment {
+ public:
+  // Two boxes with one ticket share a tunnel address: at random they get out of each other's way.
+  static constexpr std::chrono::milliseconds retry_least{1000};
+  static constexpr std::chrono::milliseconds retry_most{5000};
+
+  // `random`: a fraction, 0 to 1, for each wait.
+  explicit BoxEnrolment(std::function<double()> random) : random_(std::move(random)) {}
+
+  // `anew`: a box that is enrolled gives up what it has.
+  void begin(const Ticket& ticket, bool anew);
+  // After a restart of either daemon: goes on where the tunnel stands.
+  void resume(const TunnelSays& tunnel, SteadyTime now);
+
+  void tunnel_begun(const Result<TunnelSays>& answer, SteadyTime now);
+  void centre_answered(const Result<CentreSays>& answer, SteadyTime now);
+  void kept(const Status& done, SteadyTime now);
+  void committed(const Result<TunnelSays>& answer, SteadyTime now);
+  void abandoned(const Status& done);
+  // The tunnel as it is, each second: where the centre is tried ("": its name is not known yet),
+  // and whether there was a handshake.
+  void tunnel_seen(const std::string& endpoint, bool handshake);
+  void link_changed(bool up);
+  void tick(SteadyTime now);
+
+  std::vector<EnrolAction> take_actions();
+  std::optional<SteadyTime> next_deadline() const { return due_; }
+  const EnrolmentView& view() const { return view_; }
+  bool is_under_way() const;
+
+ private:
+  enum class Waiting : std::uint8_t { nothing, begin, call, keep, commit, abandon };
+  void show(Step step, std::string text, std::string advice = {});
+  void call(SteadyTime now);
+  void retry(SteadyTime now, std::chrono::milliseconds least, std::chrono::milliseconds most);
+  void keep();
+  void refuse(Reason reason);
+  void join();
+  void describe_network();
+
+  std::function<double()> random_;
+  EnrolmentView view_;
+  std::vector<EnrolAction> actions_;
+  Waiting waiting_ = Waiting::nothing;
+  std::optional<TunnelSays> tunnel_;
+  std::string endpoint_;
+  std::string call_error_;
+  bool handshake_ = false;
+  bool link_up_ = false;
+  std::optional<SteadyTime> due_;  // the next call, or the step that failed
+};
+
+}  // namespace alarmwire::provisioning

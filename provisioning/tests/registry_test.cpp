@@ -1,0 +1,263 @@
+#include "provisioning/registry.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "tests/powercut/vfs.hpp"
+
+namespace alarmwire::provisioning {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+
+constexpr WallTimeUs now = 1'800'000'000'000'000;
+constexpr WallTimeUs day = 86'400'000'000;
+
+tunnel::PublicKey key_of(std::uint8_t byte) {
+  tunnel::PublicKey key;
+  key.bytes.fill(byte);
+  return key;
+}
+
+const tunnel::PublicKey centre = key_of(0xcc);
+
+NewTicket ticket_for(const std::string& site, std::uint8_t key,
+                     Approval approval = Approval::automatic) {
+  NewTicket ticket;
+  ticket.bootstrap_key = key_of(key);
+  ticket.preshared_key.bytes.fill(key);
+  ticket.site = site;
+  ticket.approval = approval;
+  ticket.expires_us = now + 7 * day;
+  return ticket;
+}
+
+class RegistryTest : public ::testing::Test {
+ protected:
+  RegistryTest() { clear(); }
+  ~RegistryTest() override { clear(); }
+  void clear() {
+    for (const char* end : {"", "-wal", "-shm", "-journal"}) std::remove((path_ + end).c_str());
+  }
+  Registry open(const char* vfs = nullptr) { return Registry::open(path_, vfs).value(); }
+  static Enrolled enrol(Registry& registry, std::uint8_t ticket, std::uint8_t box) {
+    return registry.enrol(key_of(ticket), key_of(box), centre, now).value();
+  }
+  std::string path_ = ::testing::TempDir() + "registry_" + std::to_string(::getpid());
+};
+
+TEST_F(RegistryTest, ATicketEnrolsOneBoxOnce) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+  const Enrolled first = enrol(registry, 1, 11);
+  EXPECT_EQ(first.verdict.outcome, Outcome::enrolled);
+  EXPECT_TRUE(first.changed);
+  EXPECT_EQ(first.box->id, "site-a");
+  const Enrolled again = enrol(registry, 1, 11);
+  EXPECT_EQ(again.verdict.outcome, Outcome::enrolled);
+  EXPECT_FALSE(again.changed);
+  const Enrolled other = enrol(registry, 1, 12);
+  EXPECT_EQ(other.verdict.outcome, Outcome::refused);
+  EXPECT_EQ(other.verdict.reason, Reason::used);
+  EXPECT_TRUE(other.first_refusal);
+  EXPECT_FALSE(enrol(registry, 1, 12).first_refusal) << "one fault for one stranger";
+  EXPECT_EQ(registry.ticket(1).value().refusals, 2U);
+}
+
+TEST_F(RegistryTest, TheSecretIsNowhereInTheFile) {
+  const tunnel::TicketSecret secret = tunnel::TicketSecret::random().value();
+  const tunnel::BootstrapKeys keys = tunnel::derive_bootstrap(secret).value();
+  {
+    Registry registry = open();
+    NewTicket ticket = ticket_for("site-a", 1);
+    ticket.bootstrap_key = keys.public_key;
+    ticket.preshared_key = keys.preshared_key;
+    registry.add_ticket(ticket, "anna", now).value();
+    registry.enrol(keys.public_key, key_of(11), centre, now).value();
+  }
+  std::ifstream file(path_, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const auto holds = [&bytes](const auto& key) {
+    return bytes.find(std::string(key.begin(), key.end())) != std::string::npos;
+  };
+  EXPECT_TRUE(holds(keys.preshared_key.bytes)) << "the search works";
+  EXPECT_FALSE(holds(secret.bytes));
+  EXPECT_FALSE(holds(keys.private_key.bytes));
+  struct stat info {};
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(RegistryTest, AManualTicketWaitsForAPerson) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1, Approval::manual), "anna", now).value();
+  EXPECT_EQ(enrol(registry, 1, 11).verdict.outcome, Outcome::waiting);
+  EXPECT_THAT(registry.peers(now).value(), ElementsAre(Field(&Peer::name, "ticket:1")))
+      << "no way to the link before approval";
+  EXPECT_EQ(registry.approve_box("site-a", "bert", now).value().approved_by, "bert");
+  EXPECT_EQ(enrol(registry, 1, 11).verdict.outcome, Outcome::enrolled);
+  EXPECT_THAT(registry.peers(now).value(), Contains(Field(&Peer::name, "site-a")));
+}
+
+TEST_F(RegistryTest, ThePeersPskIsWhatTheBoxDerives) {
+  Registry registry = open();
+  const NewTicket ticket = ticket_for("site-a", 1);
+  registry.add_ticket(ticket, "anna", now).value();
+  enrol(registry, 1, 11);
+  const std::vector<Peer> peers = registry.peers(now).value();
+  ASSERT_EQ(peers.size(), 2U);
+  EXPECT_EQ(peers[0].preshared_key,
+            tunnel::derive_box_psk(ticket.preshared_key, key_of(11), centre).value());
+  EXPECT_TRUE(peers[1].bootstrap);
+}
+
+TEST_F(RegistryTest, ATicketThatIsOverAnswersForThirtyDaysAndNoLonger) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+  const WallTimeUs end = now + 7 * day;
+  EXPECT_EQ(registry.enrol(key_of(1), key_of(11), centre, end).value().verdict.reason,
+            Reason::expired);
+  EXPECT_EQ(registry.peers(end + 30 * day - 1).value().size(), 1U);
+  EXPECT_EQ(registry.peers(end + 30 * day).value().size(), 0U);
+  registry.revoke_ticket(1, "anna", now).value();
+  EXPECT_EQ(enrol(registry, 1, 11).verdict.reason, Reason::revoked);
+  EXPECT_EQ(registry.peers(now + 30 * day).value().size(), 0U);
+}
+
+TEST_F(RegistryTest, ARevokedBoxIsOutAndItsSiteCanBeEnrolledAnew) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+  enrol(registry, 1, 11);
+  EXPECT_TRUE(registry.add_ticket(ticket_for("site-a", 2), "anna", now).error().is(Errc::exists));
+  EXPECT_TRUE(registry.revoke_ticket(1, "anna", now).error().is(Errc::conflict));
+  registry.revoke_box("site-a", "anna", now).value();
+  EXPECT_EQ(enrol(registry, 1, 11).verdict.reason, Reason::revoked);
+  EXPECT_TRUE(registry.approve_box("site-a", "anna", now).error().is(Errc::conflict));
+  registry.add_ticket(ticket_for("site-a", 2), "anna", now).value();
+  EXPECT_EQ(enrol(registry, 2, 12).verdict.outcome, Outcome::enrolled);
+  EXPECT_EQ(enrol(registry, 1, 11).verdict.reason, Reason::revoked) << "the old box stays out";
+}
+
+TEST_F(RegistryTest, RevokingATicketTakesTheWaitingBoxAlong) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1, Approval::manual), "anna", now).value();
+  enrol(registry, 1, 11);
+  registry.revoke_ticket(1, "anna", now).value();
+  EXPECT_EQ(registry.box("site-a").value().state, BoxState::revoked);
+}
+
+TEST_F(RegistryTest, EveryActionIsInTheJournalWhichNobodyCanChange) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1, Approval::manual), "anna", now).value();
+  enrol(registry, 1, 11);
+  enrol(registry, 1, 12);
+  registry.approve_box("site-a", "bert", now).value();
+  registry.rename_box("site-a", "Werk Süd", "bert", now).value();
+  registry.revoke_box("site-a", "carl", now).value();
+  std::vector<std::string> lines;
+  for (const JournalLine& line : registry.journal(0, 100).value())
+    lines.push_back(line.who + " | " + line.what + " | " + line.about);
+  EXPECT_THAT(
+      lines, ElementsAre("anna | ticket created | ticket 1", "ticket 1 | box enrolled | box site-a",
+                         "ticket 1 | box refused | box site-a", "bert | box approved | box site-a",
+                         "bert | box renamed | box site-a", "carl | box revoked | box site-a"));
+  EXPECT_EQ(registry.journal(5, 100).value().size(), 1U);
+}
+
+TEST_F(RegistryTest, TheDatabaseItselfRefusesToChangeTheJournal) {
+  {
+    Registry registry = open();
+    registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+  }
+  auto database = sqlite::Database::open(path_, sqlite::Database::Mode::read_write).value();
+  EXPECT_FALSE(database.exec("DELETE FROM journal"));
+  EXPECT_FALSE(database.exec("UPDATE journal SET who = 'nobody'"));
+}
+
+TEST_F(RegistryTest, StrangersKeysAreBounded) {
+  Registry registry = open();
+  registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+  enrol(registry, 1, 11);
+  int faults = 0;
+  for (std::uint8_t box = 100; box < 150; ++box) faults += enrol(registry, 1, box).first_refusal;
+  EXPECT_EQ(faults, refused_keys_max);
+  EXPECT_EQ(registry.ticket(1).value().refusals, 50U);
+}
+
+TEST_F(RegistryTest, WrongWishesAreRefused) {
+  Registry registry = open();
+  EXPECT_FALSE(registry.add_ticket(ticket_for("Site A", 1), "anna", now));
+  EXPECT_FALSE(registry.add_ticket(ticket_for("centre", 1), "anna", now));
+  EXPECT_FALSE(registry.add_ticket(ticket_for("site-a", 1), "anna", now + 7 * day));
+  EXPECT_TRUE(registry.ticket(0).error().is(Errc::not_found));
+  EXPECT_TRUE(registry.box("site-a").error().is(Errc::not_found));
+  EXPECT_TRUE(registry.approve_box("site-a", "anna", now).error().is(Errc::not_found));
+}
+
+// Whatever call to the disk fails, and whenever the power goes: what was answered holds, and the
+// box that asks again gets through.
+void expect_whole(Registry& registry, bool answered) {
+  const std::vector<BoxRow> boxes = registry.boxes().value();
+  const bool used = registry.ticket(1).value().used_us != 0;
+  EXPECT_EQ(boxes.size(), used ? 1U : 0U) << "half an enrolment";
+  EXPECT_EQ(registry.journal(0, 100).value().size(), used ? 2U : 1U);
+  EXPECT_TRUE(used || !answered) << "an answered enrolment is forgotten";
+  EXPECT_EQ(registry.enrol(key_of(1), key_of(11), centre, now).value().verdict.outcome,
+            Outcome::enrolled);
+}
+
+TEST_F(RegistryTest, APowerCutAtEveryCallLeavesAllOrNothing) {
+  int cuts = 0;
+  for (std::uint64_t call = 1;; ++call) {
+    clear();
+    powercut::Disk disk("registry-cut-" + std::to_string(call), call);
+    bool answered = false;
+    {
+      Registry registry = open(disk.name());
+      registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+      disk.cut_after_calls(call);
+      answered = registry.enrol(key_of(1), key_of(11), centre, now).has_value();
+    }
+    const bool was_cut = disk.is_cut();
+    disk.restart();
+    Registry registry = open(disk.name());
+    expect_whole(registry, answered);
+    if (!was_cut) break;
+    ++cuts;
+  }
+  EXPECT_GE(cuts, 2);
+}
+
+TEST_F(RegistryTest, AFailingCallIsAnErrorAndNothingIsHalfDone) {
+  int failures = 0;
+  for (std::uint64_t call = 1;; ++call) {
+    clear();
+    powercut::Disk disk("registry-fail-" + std::to_string(call), call);
+    bool answered = false;
+    bool failed = false;
+    {
+      Registry registry = open(disk.name());
+      registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+      disk.fail_call(call);
+      answered = registry.enrol(key_of(1), key_of(11), centre, now).has_value();
+      failed = disk.has_failed();
+      disk.fail_call(0);
+    }
+    Registry registry = open(disk.name());
+    expect_whole(registry, answered);
+    if (!failed) break;
+    ++failures;
+  }
+  EXPECT_GE(failures, 2);
+}
+
+}  // namespace
+}  // namespace alarmwire::provisioning
