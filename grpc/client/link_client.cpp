@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "grpc/client/channel.hpp"
 #include "grpc/proto/callback_queue.hpp"
 #include "grpc/proto/service.hpp"
 
@@ -19,28 +20,6 @@ constexpr std::size_t frames_unconsumed_max = 64;
 constexpr std::chrono::milliseconds finish_wait_max{1000};
 constexpr std::chrono::milliseconds first_delay{100};
 constexpr std::chrono::milliseconds longest_delay{2000};
-
-std::shared_ptr<grpc::Channel> make_channel(const LinkClientConfig& config) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 5000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                   static_cast<int>(config.connect_timeout.count()));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(message_bytes_max);
-  const bool is_v6 = config.address.find(':') != std::string::npos;
-  const std::string target =
-      is_v6 ? "ipv6:[" + config.address + "]:" : "ipv4:" + config.address + ":";
-  return grpc::CreateCustomChannel(target + std::to_string(config.port),
-                                   grpc::InsecureChannelCredentials(), arguments);
-}
 
 // Lets the client wait until the last attempt has ended.
 struct Attempts {
@@ -192,7 +171,8 @@ class Client final : public LinkClient {
   Client(const LinkClientConfig& config, ClientHandler& handler)
       : handler_(handler),
         attempts_(std::make_shared<Attempts>()),
-        channel_(make_channel(config)),
+        channel_(
+            make_channel(config.address, config.port, config.connect_timeout, message_bytes_max)),
         stub_(v1::Link::NewStub(channel_)) {}
 
   ~Client() override {

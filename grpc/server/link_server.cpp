@@ -2,20 +2,15 @@
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "grpc/proto/callback_queue.hpp"
 #include "grpc/proto/service.hpp"
+#include "grpc/server/acceptor.hpp"
 #include "grpc/server/peer.hpp"
 
 namespace alarmwire::link {
@@ -23,7 +18,6 @@ namespace alarmwire::link {
 namespace {
 
 constexpr std::chrono::milliseconds last_write_wait_max{1000};
-constexpr int accept_retry_ms = 100;  // after running out of descriptors
 
 grpc::Status status_of(CloseCode code, const std::string& reason) {
   switch (code) {
@@ -209,8 +203,6 @@ class Server final : public LinkServer, public v1::Link::CallbackService {
   ~Server() override { stop(std::chrono::milliseconds(0)); }
 
   Status start(const LinkServerConfig& config) {
-    wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_fd_ < 0) return errno_failure(errno, "making an eventfd");
     grpc::ResourceQuota quota("link");
     quota.Resize(config.memory_bytes_max);
     grpc::ServerBuilder builder;
@@ -223,29 +215,25 @@ class Server final : public LinkServer, public v1::Link::CallbackService {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
     builder.RegisterService(this);
-    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+    auto target = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         grpc::InsecureServerCredentials());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return Failure(Errc::io, "gRPC did not start its server");
-    accepting_ = std::thread([this] { accept_all(); });
+    auto acceptor = Acceptor::start(std::exchange(listen_fd_, -1), std::move(target));
+    if (!acceptor) return acceptor.error();
+    acceptor_ = std::move(*acceptor);
     return {};
   }
 
   void stop(std::chrono::milliseconds grace) override {
-    if (accepting_.joinable()) {
-      const std::uint64_t one = 1;
-      while (::write(wake_fd_, &one, sizeof one) < 0 && errno == EINTR) {
-      }
-      accepting_.join();
-    }
+    acceptor_.reset();
     if (server_ != nullptr) {
       server_->Shutdown(std::chrono::system_clock::now() + grace);
       server_->Wait();
       server_.reset();
     }
     if (listen_fd_ >= 0) ::close(std::exchange(listen_fd_, -1));
-    if (wake_fd_ >= 0) ::close(std::exchange(wake_fd_, -1));
   }
 
   std::size_t streams() const override { return streams_.load(); }
@@ -258,37 +246,12 @@ class Server final : public LinkServer, public v1::Link::CallbackService {
   }
 
  private:
-  void accept_all() {
-    while (true) {
-      pollfd waited[2] = {{listen_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-      if (::poll(waited, 2, -1) < 0 && errno != EINTR) return;
-      if (waited[1].revents != 0) return;
-      const int fd = ::accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd >= 0) {
-        hand_over(fd);
-      } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        ::poll(&waited[1], 1, accept_retry_ms);
-      }
-    }
-  }
-
-  void hand_over(int fd) {
-    const int yes = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-    connection.listener_fd = listen_fd_;
-    connection.fd = fd;
-    acceptor_->HandleNewConnection(&connection);
-  }
-
-  int listen_fd_;
-  int wake_fd_ = -1;
+  int listen_fd_;  // until the acceptor has it
   OnOpen on_open_;
   std::atomic<std::size_t> streams_{0};
   std::atomic<std::uint64_t> last_stream_{0};
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
-  std::thread accepting_;
+  std::unique_ptr<Acceptor> acceptor_;  // goes before the server
 };
 
 }  // namespace
