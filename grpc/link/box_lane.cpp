@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "grpc/link/packing.hpp"
+
 namespace alarmwire::link {
 
 namespace {
@@ -312,6 +314,22 @@ void BoxLane::take_frame(v1::BoxFrame& frame, Actions& actions) {
   if (slot.offset == slot.record.header.size || is_too_large(slot)) finish_front(actions);
 }
 
+// The next `count` bytes go into a frame, packed if that pays.
+template <typename Message>
+void BoxLane::put_data(Slot& slot, std::size_t count, Message& message) {
+  std::string& head = slot.record.head;
+  const std::string_view data = std::string_view(head).substr(0, count);
+  std::optional<std::string> packed = packs_ ? pack(data) : std::nullopt;
+  if (packed) {
+    message.set_unpacked_size(static_cast<std::uint32_t>(count));
+    message.set_data(std::move(*packed));
+  } else {
+    message.set_data(std::string(data));
+  }
+  head.erase(0, count);
+  slot.offset += count;
+}
+
 void BoxLane::take_record(Slot& slot, v1::BoxFrame& frame) {
   const RecordHeader& header = slot.record.header;
   const std::size_t data = is_too_large(slot) ? 0 : next_data_bytes(slot);
@@ -324,19 +342,13 @@ void BoxLane::take_record(Slot& slot, v1::BoxFrame& frame) {
   record.set_envelope(header.envelope);
   record.set_size(header.size);
   record.set_offset(slot.offset);
-  if (data == slot.record.head.size()) {
-    record.set_data(std::exchange(slot.record.head, {}));
-  } else {
-    record.set_data(slot.record.head.substr(0, data));
-    slot.record.head.erase(0, data);
-  }
+  put_data(slot, data, record);
   record.set_accepted_us(header.accepted_us);
   record.set_spooled_us(header.spooled_us);
   record.set_repeats(header.repeats);
   record.set_replayed(is_replayed(slot.key));
   for (std::string& outlet : slot.record.receipted) record.add_receipted(std::move(outlet));
   slot.record.receipted.clear();
-  slot.offset += data;
   slot.opened = true;
   credit_records_ -= 1;
   credit_bytes_ -= data + header.envelope.size();
@@ -347,9 +359,7 @@ void BoxLane::take_chunk(Slot& slot, v1::BoxFrame& frame) {
   v1::Chunk& chunk = *frame.mutable_chunk();
   chunk.set_lane(static_cast<std::uint32_t>(lane_));
   chunk.set_offset(slot.offset);
-  chunk.set_data(slot.record.head.substr(0, data));
-  slot.record.head.erase(0, data);
-  slot.offset += data;
+  put_data(slot, data, chunk);
   credit_bytes_ -= data;
 }
 

@@ -45,6 +45,7 @@ class BoxLane {
   void take_frame(v1::BoxFrame& frame, Actions& actions);
 
   // Of the frames to come; frames that are cut small leave a slow line to other lanes sooner.
+  void set_packs(bool packs) { packs_ = packs; }
   void set_frame_data_bytes_max(std::size_t bytes) { frame_data_bytes_max_ = bytes; }
   void set_record_bytes_max(std::uint64_t bytes) { record_bytes_max_ = bytes; }
   SteadyTime deadline() const;  // a retry or the end of a backoff
@@ -87,6 +88,8 @@ class BoxLane {
   bool waits_for_older_epoch() const;
   std::size_t next_data_bytes(const Slot& slot) const;
   bool is_too_large(const Slot& slot) const;
+  template <typename Message>
+  void put_data(Slot& slot, std::size_t count, Message& message);
   void take_record(Slot& slot, v1::BoxFrame& frame);
   void take_chunk(Slot& slot, v1::BoxFrame& frame);
   void take_void(v1::BoxFrame& frame);
@@ -111,6 +114,7 @@ class BoxLane {
   std::uint64_t credit_bytes_ = 0;
   std::uint64_t record_bytes_max_ = 0;
   std::size_t frame_data_bytes_max_ = chunk_data_bytes_max;
+  bool packs_ = false;  // the centre unpacks
   // After `again`:
   RecordKey again_key_;
   int again_tries_ = 0;

@@ -168,15 +168,17 @@ void BoxSession::State::on_welcome(const v1::Welcome& welcome, Now now) {
     close(CloseCode::protocol, "the centre's cursors do not fit this spool");
     return;
   }
+  const auto offers = [&features = welcome.features()](const char* feature) {
+    return std::find(features.begin(), features.end(), feature) != features.end();
+  };
   for (BoxLane& one : lanes) {
     one.set_record_bytes_max(welcome.record_bytes_max());
+    one.set_packs(offers(feature_zstd));
     one.begin();
   }
   beats.start(interval, now);
   const std::int64_t rtt_us = us_between(hello_at.steady, now.steady);
-  const auto& features = welcome.features();
-  if (std::find(features.begin(), features.end(), feature_marks) != features.end())
-    ahead.start(std::chrono::microseconds(rtt_us));
+  if (offers(feature_marks)) ahead.start(std::chrono::microseconds(rtt_us));
   if (welcome.echo_box_time_us() == hello_at.wall_us) {
     beats.sample(rtt_us, welcome.centre_time_us() + rtt_us / 2 - now.wall_us);
   }

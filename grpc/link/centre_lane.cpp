@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "grpc/link/packing.hpp"
+
 namespace alarmwire::link {
 
 namespace {
@@ -26,6 +28,17 @@ std::string code_of(StoreOutcome::Verdict verdict) {
     default:
       return "failed";
   }
+}
+
+// From here on the frame is as if its data had never been packed. False: it cannot be.
+template <typename Message>
+bool unpack_data(Message& message) {
+  if (message.unpacked_size() == 0) return true;
+  std::optional<std::string> data = unpack(message.data(), message.unpacked_size());
+  if (!data) return false;
+  message.set_data(std::move(*data));
+  message.clear_unpacked_size();
+  return true;
 }
 
 }  // namespace
@@ -105,6 +118,7 @@ bool CentreLane::is_dropped(const RecordKey& key, std::uint64_t offset) {
 
 CentreLane::Complaint CentreLane::on_record(v1::Record& record, std::int64_t clock_offset_us,
                                             Actions& actions) {
+  if (!unpack_data(record)) return "data that cannot be unpacked";
   const RecordKey key{EpochId{record.epoch()}, lane_, record.seq()};
   const auto epoch = epochs_.find(key.epoch);
   if (auto wrong = check(record, epoch == epochs_.end() ? nullptr : &epoch->second)) return wrong;
@@ -219,6 +233,7 @@ void CentreLane::store(Actions& actions) {
 }
 
 CentreLane::Complaint CentreLane::on_chunk(v1::Chunk& chunk, Actions& actions) {
+  if (!unpack_data(chunk)) return "data that cannot be unpacked";
   const std::uint64_t count = chunk.data().size();
   if (count == 0 || count > frame_bytes_max) return "a chunk of the wrong size";
   if (auto wrong = use_credit(0, count)) return wrong;

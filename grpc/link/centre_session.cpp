@@ -142,6 +142,7 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
   said.set_minor(std::min(hello.minor(), protocol_minor));
   said.set_software(config.software);
   said.add_features(feature_marks);
+  said.add_features(feature_zstd);
   said.set_session(known.session);
   said.set_ledger_id(known.ledger_id);
   for (const CentreState::Cursor& cursor : known.cursors) {

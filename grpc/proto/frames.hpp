@@ -21,6 +21,8 @@ inline constexpr std::uint32_t protocol_minor_min = 0;  // the oldest still spok
 
 // Welcome.features: the centre sends Marks back.
 inline constexpr const char* feature_marks = "marks";
+// Welcome.features: the centre unpacks data.
+inline constexpr const char* feature_zstd = "zstd";
 
 // A frame on the wire, envelope included. Everything in a Record but data and envelope takes less
 // than frame_overhead_bytes_max.

@@ -32,8 +32,22 @@ struct Way {
   }
 };
 
+// Bytes that cannot be packed, the same ones each time.
+std::string noise(std::uint64_t offset, std::uint64_t bytes) {
+  std::string made(bytes, '\0');
+  for (char& c : made) {
+    std::uint64_t mixed = ++offset * 0x9e3779b97f4a7c15u;
+    mixed = (mixed ^ (mixed >> 29)) * 0xbf58476d1ce4e5b9u;
+    c = static_cast<char>(mixed >> 56);
+  }
+  return made;
+}
+
 class BothEndsTest : public ::testing::Test {
  protected:
+  std::string body(std::uint64_t offset, std::uint64_t bytes) const {
+    return is_text ? std::string(bytes, 'b') : noise(offset, bytes);
+  }
   void add(Lane lane, std::uint64_t size, const std::string& envelope = "") {
     const RecordKey key{epoch, lane, ++last_seq[lane]};
     FetchedRecord& record = rows[key];
@@ -75,7 +89,7 @@ class BothEndsTest : public ::testing::Test {
     while (!down.under_way.empty() && down.under_way.front().first <= now.steady) {
       v1::CentreFrame frame = std::move(down.under_way.front().second);
       down.under_way.pop_front();
-      if (!centre_knows_marks && frame.has_welcome()) frame.mutable_welcome()->clear_features();
+      if (!centre_knows_features && frame.has_welcome()) frame.mutable_welcome()->clear_features();
       box->on_frame(std::move(frame), now);
     }
   }
@@ -90,14 +104,13 @@ class BothEndsTest : public ::testing::Test {
   }
   void on(const box_action::Fetch& action) {
     FetchedRecord record = rows.at(action.key);
-    record.head =
-        std::string(std::min<std::uint64_t>(record.header.size, action.head_bytes_max), 'b');
+    record.head = body(0, std::min<std::uint64_t>(record.header.size, action.head_bytes_max));
     box->on_fetched(action.key, FetchResult::ok, std::move(record), now);
   }
   void on(const box_action::FetchBody& action) {
     const std::uint64_t left = rows.at(action.key).header.size - action.offset;
     box->on_body(action.key, action.offset, FetchResult::ok,
-                 std::string(std::min<std::uint64_t>(left, action.bytes_max), 'b'), now);
+                 body(action.offset, std::min<std::uint64_t>(left, action.bytes_max)), now);
   }
   void on(const box_action::Verify& action) { box->on_verified(action.key, FetchResult::ok, now); }
   void on(const box_action::Settled& action) {
@@ -121,9 +134,15 @@ class BothEndsTest : public ::testing::Test {
     for (const Lane lane : all_lanes) state.cursors.push_back({epoch, lane, 0});
     centre->on_state(std::move(state), now);
   }
-  void on(const centre_action::Stage& action) { centre->on_staged(action.token, {}, now); }
+  void on(const centre_action::Stage& action) {
+    EXPECT_EQ(action.bytes, body(action.offset, action.bytes.size()));
+    centre->on_staged(action.token, {}, now);
+  }
   void on(const centre_action::Store& action) {
     const RecordKey& key = action.header.key;
+    if (!action.staged) {
+      EXPECT_EQ(action.body, body(0, action.header.size));
+    }
     std::uint64_t& cursor = cursors[key.lane];
     Verdict verdict = key.seq == cursor + 1 ? Verdict::stored : Verdict::gap;
     if (verdict == Verdict::stored && refusals[key] > 0) {
@@ -146,7 +165,8 @@ class BothEndsTest : public ::testing::Test {
   std::unique_ptr<CentreSession> centre;
   Way<v1::BoxFrame> up;
   Way<v1::CentreFrame> down;
-  bool centre_knows_marks = true;
+  bool centre_knows_features = true;
+  bool is_text = false;  // what the mails are made of
   std::map<Lane, std::uint64_t> last_seq;
   std::map<RecordKey, FetchedRecord> rows;
   std::map<Lane, std::uint64_t> settled_up_to;
@@ -209,6 +229,26 @@ TEST_F(BothEndsTest, a_live_alarm_passes_a_large_mail_on_a_slow_line) {
   EXPECT_LT(now.steady - began, 60s) << "the line is kept busy";
 }
 
+TEST_F(BothEndsTest, a_text_is_packed_where_the_centre_unpacks) {
+  is_text = true;
+  up.bytes_per_s = 32'000;
+  add(Lane::alarm, 2'000'000);
+  add(Lane::live_alarm, 2'000);
+  connect();
+  ASSERT_TRUE(run_until([&] { return settled_up_to[Lane::alarm] == 1; }, 5s));
+  EXPECT_EQ(settled_up_to[Lane::live_alarm], 1u);
+}
+
+TEST_F(BothEndsTest, nothing_is_packed_for_a_centre_that_does_not_say_it_unpacks) {
+  is_text = true;
+  centre_knows_features = false;
+  up.bytes_per_s = 32'000;
+  add(Lane::alarm, 2'000'000);
+  connect();
+  EXPECT_FALSE(run_until([&] { return settled_up_to[Lane::alarm] == 1; }, 60s));
+  EXPECT_TRUE(run_until([&] { return settled_up_to[Lane::alarm] == 1; }, 10s));
+}
+
 TEST_F(BothEndsTest, a_fast_line_is_soon_not_bounded_at_all) {
   add(Lane::alarm, 7'000'000);
   connect();
@@ -217,7 +257,7 @@ TEST_F(BothEndsTest, a_fast_line_is_soon_not_bounded_at_all) {
 }
 
 TEST_F(BothEndsTest, a_centre_that_knows_no_marks_is_sent_none) {
-  centre_knows_marks = false;
+  centre_knows_features = false;
   add(Lane::alarm, 2'000'000);
   connect();
   box->ask(now);
