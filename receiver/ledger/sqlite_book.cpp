@@ -223,6 +223,8 @@ Result<StoreResult> Book::insert_incoming(std::int64_t box, const Incoming& inco
       insert(box, record, *body == 0 ? std::string_view(incoming.body) : std::string_view(), *body,
              incoming.receipted);
   if (position.has_error()) return position.error();
+  news_.stored.back().body =
+      incoming.staged ? std::nullopt : std::optional<std::string>(incoming.body);
   return StoreResult{StoreResult::Verdict::stored, *position, now_us_, incoming.header.key.seq};
 }
 
@@ -277,9 +279,7 @@ Result<Position> Book::insert(std::int64_t box, Record& record, std::string_view
     if (owed.has_error()) return owed.error();
   }
   ++records_;
-  const bool is_inline = body == 0;
-  news_.stored.push_back(
-      {record, is_inline ? std::optional(std::string(inline_body)) : std::nullopt});
+  news_.stored.push_back({record, std::string()});
   return record.position;
 }
 
