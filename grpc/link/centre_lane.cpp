@@ -30,13 +30,15 @@ std::string code_of(StoreOutcome::Verdict verdict) {
   }
 }
 
-// From here on the frame is as if its data had never been packed. False: it cannot be.
+// From here on the frame is as if its data had never been packed. Damaged data becomes zeros: the
+// record's hash tells, and that record alone comes again. False: the size is not one of ours.
 template <typename Message>
 bool unpack_data(Message& message) {
-  if (message.unpacked_size() == 0) return true;
-  std::optional<std::string> data = unpack(message.data(), message.unpacked_size());
-  if (!data) return false;
-  message.set_data(std::move(*data));
+  const std::size_t size = message.unpacked_size();
+  if (size == 0) return true;
+  if (size > frame_bytes_max) return false;
+  std::optional<std::string> data = unpack(message.data(), size);
+  message.set_data(data ? std::move(*data) : std::string(size, '\0'));
   message.clear_unpacked_size();
   return true;
 }
@@ -118,7 +120,7 @@ bool CentreLane::is_dropped(const RecordKey& key, std::uint64_t offset) {
 
 CentreLane::Complaint CentreLane::on_record(v1::Record& record, std::int64_t clock_offset_us,
                                             Actions& actions) {
-  if (!unpack_data(record)) return "data that cannot be unpacked";
+  if (!unpack_data(record)) return "data that would be too large";
   const RecordKey key{EpochId{record.epoch()}, lane_, record.seq()};
   const auto epoch = epochs_.find(key.epoch);
   if (auto wrong = check(record, epoch == epochs_.end() ? nullptr : &epoch->second)) return wrong;
@@ -233,7 +235,7 @@ void CentreLane::store(Actions& actions) {
 }
 
 CentreLane::Complaint CentreLane::on_chunk(v1::Chunk& chunk, Actions& actions) {
-  if (!unpack_data(chunk)) return "data that cannot be unpacked";
+  if (!unpack_data(chunk)) return "data that would be too large";
   const std::uint64_t count = chunk.data().size();
   if (count == 0 || count > frame_bytes_max) return "a chunk of the wrong size";
   if (auto wrong = use_credit(0, count)) return wrong;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "grpc/link/packing.hpp"
+
 namespace alarmwire::link {
 namespace {
 
@@ -149,6 +151,26 @@ TEST_F(CentreTest, PutsMiddlingRecordsTogetherAndStagesLargeOnes) {
   EXPECT_EQ(all<centre_action::Stage>().size(), 5u);
   ASSERT_EQ(all<centre_action::Store>().size(), 2u);
   EXPECT_TRUE(all<centre_action::Store>()[1]->staged);
+}
+
+TEST_F(CentreTest, PackedDataIsUnfoldedAndDamageLeftToTheHash) {
+  welcome();
+  const std::string text(10'000, 't');
+  v1::BoxFrame frame = record(1, text.size(), 0);
+  frame.mutable_record()->set_unpacked_size(10'000);
+  frame.mutable_record()->set_data(pack(text).value());
+  say(frame);
+  ASSERT_EQ(all<centre_action::Store>().size(), 1u);
+  EXPECT_EQ(all<centre_action::Store>()[0]->body, text);
+
+  frame.mutable_record()->set_seq(2);
+  frame.mutable_record()->mutable_data()->back() ^= 1;
+  frame.mutable_record()->mutable_data()->resize(20);
+  say(frame);
+  ASSERT_EQ(all<centre_action::Store>().size(), 2u);
+  EXPECT_EQ(all<centre_action::Store>()[1]->body.size(), text.size());
+  EXPECT_NE(all<centre_action::Store>()[1]->body, text);
+  EXPECT_TRUE(all<centre_action::Close>().empty());
 }
 
 TEST_F(CentreTest, GivesCreditBackWhenStagedAndWhenSettled) {
@@ -398,6 +420,7 @@ TEST_F(CentreTest, WhatBreaksTheContractEndsTheStream) {
   spoilt([](v1::Record& one) {
     for (std::size_t i = 0; i <= receipted_outlets_max; ++i) one.add_receipted("ebues");
   });
+  spoilt([](v1::Record& one) { one.set_size(100'000), one.set_unpacked_size(70'000); });
   frames.push_back(chunk(0, 5));
   frames.push_back(hello());
   frames.push_back({});
