@@ -5,7 +5,8 @@
 
 namespace alarmwire::edge {
 
-// A mail on its way in. Small bodies stay in memory until the final commit; a larger one goes to
+// A mail on its way in. Small bodies stay in memory until the final commit, also those of most
+// pictures, as long as there is room for them: that saves a sync, and wear. A larger one goes to
 // the spool in chunks as it comes, one at a time: that is the backpressure the device feels, and
 // why memory stays flat.
 class SpoolIntake::Mail final : public smtp::IncomingMail {
@@ -20,6 +21,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
 
   ~Mail() override {
     *alive_ = false;
+    keep(0);
     if (upload_ != 0 && !committed_) intake_.spool_.abort(upload_);
   }
 
@@ -27,7 +29,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
     hasher_.update(bytes);
     size_ += bytes.size();
     if (failure_) return later(std::move(done));
-    if (upload_ == 0 && body_.size() + bytes.size() <= spool::inline_body_bytes_max) {
+    if (upload_ == 0 && keep(body_.size() + bytes.size())) {
       if (body_.empty())
         body_ = std::move(bytes);
       else
@@ -35,13 +37,8 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
       return later(std::move(done));
     }
     if (upload_ == 0) upload_ = intake_.spool_.begin_upload();
-    if (body_.empty()) return append_chunk(std::move(bytes), std::move(done));
-    // What was kept in memory goes first.
-    append_chunk(std::exchange(body_, {}),
-                 [this, bytes = std::move(bytes), done = std::move(done)]() mutable {
-                   if (failure_) return done();
-                   append_chunk(std::move(bytes), std::move(done));
-                 });
+    body_ += bytes;
+    append_kept(std::move(done));
   }
 
   void finish(WallTimeUs accepted_us, std::function<void(smtp::Outcome)> done) override {
@@ -54,6 +51,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
     record.hash = hasher_.finish();
     record.accepted_us = accepted_us;
     record.body = std::move(body_);
+    keep(0);
     record.upload = upload_;
     record.size = size_;
     // Only a device that heard 451 sends the same mail again. Who heard 250 and sends the same
@@ -81,6 +79,29 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
   void later(std::function<void()> call) {
     boost::asio::post(intake_.context_, [alive = alive_, call = std::move(call)] {
       if (*alive) call();
+    });
+  }
+
+  // May so much of the body stay in memory? What fits into a row of its own always may.
+  bool keep(std::size_t bytes) {
+    const std::size_t beyond =
+        bytes > spool::inline_body_bytes_max ? bytes - spool::inline_body_bytes_max : 0;
+    const std::size_t others = intake_.kept_bytes_ - kept_bytes_;
+    if (bytes > spool::whole_body_bytes_max || others + beyond > kept_bytes_max) return false;
+    intake_.kept_bytes_ = others + beyond;
+    kept_bytes_ = beyond;
+    return true;
+  }
+
+  // Piece by piece, until nothing is kept any more.
+  void append_kept(std::function<void()> done) {
+    std::string piece = body_.substr(0, spool::chunk_bytes_max);
+    body_.erase(0, piece.size());
+    append_chunk(std::move(piece), [this, done = std::move(done)]() mutable {
+      if (!failure_ && !body_.empty()) return append_kept(std::move(done));
+      body_.clear();
+      keep(0);
+      done();
     });
   }
 
@@ -122,6 +143,7 @@ class SpoolIntake::Mail final : public smtp::IncomingMail {
   RecordHasher hasher_;
   std::string body_;
   std::uint64_t size_ = 0;
+  std::size_t kept_bytes_ = 0;  // of intake_.kept_bytes_
   spool::UploadId upload_ = 0;
   bool committed_ = false;
   std::optional<Failure> failure_;

@@ -22,6 +22,8 @@ namespace alarmwire::edge {
 // How long each listener's devices are kept waiting for `stored`.
 using AckWaits = std::map<std::string, std::chrono::milliseconds>;
 inline constexpr std::chrono::milliseconds ack_wait_default{5000};
+// All mails on their way in together keep so much in memory, beyond 64 KiB of each.
+inline constexpr std::size_t kept_bytes_max = 16 * 1024 * 1024;
 
 class SpoolIntake final : public smtp::Intake {
  public:
@@ -46,6 +48,7 @@ class SpoolIntake final : public smtp::Intake {
   FaultDesk& faults_;
   LaneRules rules_;
   AckWaits ack_waits_;
+  std::size_t kept_bytes_ = 0;
 };
 
 }  // namespace alarmwire::edge

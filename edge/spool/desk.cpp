@@ -91,7 +91,7 @@ void Desk::discard(Uploads::iterator found) {
 std::optional<Failure> Desk::refusal(const NewRecord& record) const {
   if (closed_) return closed_;
   if (is_stopping_) return Failure(Errc::closed, "the spool is closing");
-  if (record.envelope.size() > envelope_size_max || record.body.size() > inline_body_bytes_max ||
+  if (record.envelope.size() > envelope_size_max || record.body.size() > whole_body_bytes_max ||
       record.size > record_bytes_max)
     return Failure(Errc::invalid_argument, "the record is too large");
   if (finals_.size() + held_finals_ >= pending_commits_max || finals_.bytes() >= pending_bytes_max)
@@ -115,6 +115,10 @@ void Desk::commit(NewRecord record, RowId park_row, Spool::Callback<Spooled> don
   if (why) {
     if (upload != uploads_.end()) discard(upload);
     return answer(std::move(done), *why);
+  }
+  if (id == 0 && item.record.body.size() > inline_body_bytes_max) {
+    item.body_number = next_upload_++;
+    item.tail = std::exchange(item.record.body, {});
   }
   item.done = std::move(done);
   if (upload == uploads_.end()) return push_final(std::move(item));

@@ -82,8 +82,7 @@ void Engine::ranges(Callback<std::vector<LaneRange>> done) {
 }
 
 void Engine::fetch(const RecordKey& key, std::size_t head_bytes_max, Callback<StoredRecord> done) {
-  if (std::optional<StoredRecord> fresh = fresh_.take(key, head_bytes_max))
-    return done(std::move(*fresh));
+  if (std::optional<StoredRecord> fresh = fresh_.take(key)) return done(std::move(*fresh));
   read<StoredRecord>(std::move(done), &key, [key, head_bytes_max](Vault& vault) {
     return vault.fetch(key, head_bytes_max);
   });
@@ -240,18 +239,20 @@ void Engine::answer_group(Work& work, Written& written) {
     const Result<Spooled>& result = written.finals[i];
     // The chunks of a record that was refused, or joined another, are nobody's now.
     const bool is_stored = result.has_value() && !result->joined;
-    if (!is_stored && item.body_number != 0) vault_->doom(item.body_number);
+    if (!is_stored && item.tail_number != 0) vault_->doom(item.body_number);
     if (result.has_value() && result->joined) fresh_.forget(result->key);
-    if (is_stored && item.body_number == 0) keep_fresh(item.record, *result);
+    if (is_stored && item.tail_number == 0) keep_fresh(item, *result);
     item.done(result);
     if (is_stored) observer_.on_record(result->key);
   }
 }
 
-void Engine::keep_fresh(NewRecord& record, const Spooled& spooled) {
+// All of it is here: it came with its commit.
+void Engine::keep_fresh(FinalItem& item, const Spooled& spooled) {
+  NewRecord& record = item.record;
   fresh_.add({spooled.key, record.id, record.hash, std::move(record.envelope), record.size,
               record.accepted_us, spooled.spooled_us, 0},
-             std::move(record.body));
+             std::move(item.body_number == 0 ? record.body : item.tail));
 }
 
 void Engine::flush_when_due() {

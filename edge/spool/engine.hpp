@@ -18,7 +18,7 @@
 
 namespace alarmwire::spool {
 
-inline constexpr std::size_t fresh_bytes_max = 1024 * 1024;
+inline constexpr std::size_t fresh_bytes_max = 4 * 1024 * 1024;
 
 struct Fault {
   std::string code;
@@ -79,7 +79,7 @@ class Engine final : public Spool {
   void settle_all(const Work& work);
   void write_group(Work& work);
   void answer_group(Work& work, Written& written);
-  void keep_fresh(NewRecord& record, const Spooled& spooled);
+  void keep_fresh(FinalItem& item, const Spooled& spooled);
   void flush_when_due();
   void background(bool is_idle);
   void tell_full_change();

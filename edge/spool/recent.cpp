@@ -27,13 +27,11 @@ std::optional<FreshRecords::Entry> FreshRecords::remove(const RecordKey& key) {
   return entry;
 }
 
-std::optional<StoredRecord> FreshRecords::take(const RecordKey& key, std::size_t head_bytes_max) {
+std::optional<StoredRecord> FreshRecords::take(const RecordKey& key) {
   const std::lock_guard lock(mutex_);
   std::optional<Entry> entry = remove(key);
   if (!entry) return std::nullopt;
-  StoredRecord stored{std::move(entry->header), std::move(entry->body), RowState::waiting, {}};
-  if (stored.head.size() > head_bytes_max) stored.head.resize(head_bytes_max);
-  return stored;
+  return StoredRecord{std::move(entry->header), std::move(entry->body), RowState::waiting, {}};
 }
 
 void FreshRecords::forget(const RecordKey& key) {

@@ -14,15 +14,15 @@
 
 namespace alarmwire::spool {
 
-// Records with inline bodies that were just committed, each to be taken once; at most `bytes_max`
-// in all, the oldest forgotten first. Whoever needs one again reads the file. Thread-safety: any
-// thread.
+// Records that were just committed with all their bodies, each to be taken once; at most
+// `bytes_max` in all, the oldest forgotten first. Whoever needs one again reads the file.
+// Thread-safety: any thread.
 class FreshRecords {
  public:
   explicit FreshRecords(std::size_t bytes_max) : bytes_max_(bytes_max) {}
   void add(RecordHeader header, std::string body);
-  // A waiting one, with the first bytes of its body.
-  std::optional<StoredRecord> take(const RecordKey& key, std::size_t head_bytes_max);
+  // A waiting one, with all of its body.
+  std::optional<StoredRecord> take(const RecordKey& key);
   // What is here is no longer what is in the file, or no longer waits.
   void forget(const RecordKey& key);
   void forget_up_to(const RecordKey& key);  // of its epoch and lane

@@ -33,6 +33,8 @@ inline constexpr std::size_t group_bytes_max = 256 * 1024;
 inline constexpr std::size_t chunk_bytes_max = 64 * 1024;  // one body row
 inline constexpr std::size_t inline_body_bytes_max =
     64 * 1024;  // a body up to this stands in the record's own row
+inline constexpr std::size_t whole_body_bytes_max =
+    256 * 1024;  // a body up to this may come with its commit; a larger one is uploaded
 inline constexpr std::size_t pending_commits_max =
     4096;  // more waiting at once fail with Errc::busy
 inline constexpr std::size_t pending_bytes_max = 32 * 1024 * 1024;  // of these; likewise
@@ -85,7 +87,7 @@ enum class RowState : std::uint8_t { waiting = 0, settled = 1, parked = 2 };
 
 struct StoredRecord {
   RecordHeader header;
-  std::string head;  // the first bytes of the body, up to what was asked for
+  std::string head;  // the first bytes of the body, as asked for; of a fresh record all of it
   RowState state = RowState::waiting;
   std::vector<std::string> receipted;  // outlets whose far side took it; of a waiting one: none
 };
@@ -162,7 +164,8 @@ class Spool {
   virtual void ranges(Callback<std::vector<LaneRange>> done) = 0;
   // Errc::not_found: not held (never was, or evicted); Errc::corrupt: the row is there and
   // unreadable (its inline body does not match its hash, or its bytes cannot be read). A record
-  // that was just committed may be answered at once, inside this call.
+  // that was just committed is answered at once, inside this call, once with its whole body (up to
+  // whole_body_bytes_max).
   virtual void fetch(const RecordKey& key, std::size_t head_bytes_max,
                      Callback<StoredRecord> done) = 0;
   virtual void fetch_body(const RecordKey& key, std::uint64_t offset, std::size_t bytes_max,

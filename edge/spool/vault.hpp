@@ -31,10 +31,10 @@ inline constexpr unsigned faults_on_full_disk_max = 64;  // these may use up the
 // A record ready for its group.
 struct FinalItem {
   NewRecord record;
-  std::uint64_t body_number = 0;  // of the chunks written so far; 0: the body is inline
-  std::uint64_t tail_number = 0;
-  std::string tail;    // the last, short chunk
-  RowId park_row = 0;  // re-entry: the old row is parked in the same transaction
+  std::uint64_t body_number = 0;  // of the chunks; 0: the body is inline
+  std::uint64_t tail_number = 0;  // chunks written so far
+  std::string tail;               // what is in no chunk yet
+  RowId park_row = 0;             // re-entry: the old row is parked in the same transaction
   Spool::Callback<Spooled> done;
 
   std::size_t bytes() const { return record.envelope.size() + record.body.size() + tail.size(); }
@@ -140,6 +140,7 @@ class Vault {
                    const Attempt& attempt, Written& written, WallTimeUs now);
   Status write_alone(std::vector<FinalItem>& finals, std::vector<ChunkItem>& chunks,
                      const Attempt& attempt, Written& written, WallTimeUs now);
+  Status put_tail(const FinalItem& item);
   Status put_chunk(const ChunkItem& chunk);
   Status put_final(FinalItem& item, std::size_t index, Plan& plan);
   Result<bool> join(const FinalItem& item, std::size_t index, Plan& plan);

@@ -119,6 +119,17 @@ Status Vault::put_chunk(const ChunkItem& chunk) {
   return store_->insert_chunk(chunk.body, chunk.number, chunk.bytes);
 }
 
+Status Vault::put_tail(const FinalItem& item) {
+  const std::string_view tail = item.tail;
+  for (std::size_t at = 0; at < tail.size(); at += chunk_bytes_max) {
+    const std::uint64_t number = item.tail_number + at / chunk_bytes_max;
+    const Status done =
+        store_->insert_chunk(item.body_number, number, tail.substr(at, chunk_bytes_max));
+    if (done.has_error()) return done;
+  }
+  return {};
+}
+
 Status Vault::put_final(FinalItem& item, std::size_t index, Plan& plan) {
   const Result<bool> joined = join(item, index, plan);
   if (joined.has_error()) return joined.error();
@@ -130,8 +141,7 @@ Status Vault::put_final(FinalItem& item, std::size_t index, Plan& plan) {
   BOOST_ASSERT(seq <= seq_max);
   const RowId row = row_id(lane.key, seq);
   Status done = store_->insert(row, record, item.body_number, plan.now);
-  if (done.has_value() && !item.tail.empty())
-    done = store_->insert_chunk(item.body_number, item.tail_number, item.tail);
+  if (done.has_value()) done = put_tail(item);
   if (done.has_value() && item.body_number != 0) done = store_->clear_loose(item.body_number);
   if (done.has_value() && item.park_row != 0)
     done = store_->park(item.park_row, "conflict: entered again under another identity", plan.now);

@@ -110,6 +110,30 @@ TEST_F(IntakeTest, a_large_mail_goes_in_chunks_in_order) {
   EXPECT_LE(spool_.largest_chunk, spool::chunk_bytes_max);
 }
 
+TEST_F(IntakeTest, a_picture_goes_whole_with_its_commit) {
+  const std::vector<std::string> pieces(5, std::string(40'000, 'p'));
+  ASSERT_TRUE(send(pieces, ReplyMode::store_and_forward));
+  EXPECT_EQ(spool_.committed.at(0).body, std::string(200'000, 'p'));
+  EXPECT_EQ(spool_.committed.at(0).upload, 0u);
+}
+
+TEST_F(IntakeTest, pictures_go_in_chunks_while_too_many_are_on_their_way) {
+  std::vector<std::unique_ptr<smtp::IncomingMail>> others;
+  for (std::size_t kept = 0; kept <= kept_bytes_max; kept += 160'000) {
+    others.push_back(intake_.begin(envelope(), ReplyMode::store_and_forward, std::nullopt));
+    for (int i = 0; i < 6; ++i) others.back()->append(std::string(40'000, 'o'), [] {});
+    drain();
+  }
+  const std::vector<std::string> pieces(5, std::string(40'000, 'p'));
+  ASSERT_TRUE(send(pieces, ReplyMode::store_and_forward));
+  EXPECT_NE(spool_.committed.at(0).upload, 0u);
+  EXPECT_EQ(spool_.committed.at(0).body, std::string(200'000, 'p'));
+  EXPECT_LE(spool_.largest_chunk, spool::chunk_bytes_max);
+  others.clear();
+  ASSERT_TRUE(send(pieces, ReplyMode::store_and_forward));
+  EXPECT_EQ(spool_.committed.at(1).upload, 0u) << "their room has come back";
+}
+
 TEST_F(IntakeTest, assured_says_which_stage_was_reached) {
   EXPECT_EQ(send({"x"}, ReplyMode::assured)->kind, Outcome::Kind::stored);
   EXPECT_EQ(acknowledger_.last_wait, 1500ms) << "the listener's own wait";
@@ -151,9 +175,8 @@ TEST_F(IntakeTest, a_full_spool_is_said_at_the_commit) {
 
 TEST_F(IntakeTest, a_spool_that_fills_up_in_mid_mail_is_said_at_the_end_and_the_upload_is_dropped) {
   spool_.fail_append = Failure(Errc::full, "quota");
-  const auto outcome =
-      send({std::string(50'000, 'a'), std::string(50'000, 'b'), std::string(50'000, 'c')},
-           ReplyMode::assured);
+  const std::vector<std::string> pieces(6, std::string(50'000, 'a'));
+  const auto outcome = send(pieces, ReplyMode::assured);
   EXPECT_EQ(outcome->kind, Outcome::Kind::full);
   EXPECT_TRUE(spool_.committed.empty());
   EXPECT_EQ(spool_.aborted.size(), 1u);
@@ -163,7 +186,7 @@ TEST_F(IntakeTest, a_mail_given_up_leaves_nothing_behind) {
   std::unique_ptr<smtp::IncomingMail> mail =
       intake_.begin(envelope(), ReplyMode::assured, std::nullopt);
   bool called = false;
-  mail->append(std::string(65'000, 'a'), [] {});
+  for (int i = 0; i < 4; ++i) mail->append(std::string(65'000, 'a'), [] {});
   mail->append(std::string(65'000, 'b'), [&] { called = true; });
   mail.reset();
   drain();

@@ -173,36 +173,36 @@ class Fresh : public ::testing::Test {
   FreshRecords fresh{3000};
 };
 
-TEST_F(Fresh, ARecordIsTakenOnceWithTheHeadOfItsBody) {
+TEST_F(Fresh, ARecordIsTakenOnceWithAllOfItsBody) {
   add(1);
-  const auto taken = fresh.take(key(1), 10);
+  const auto taken = fresh.take(key(1));
   ASSERT_TRUE(taken.has_value());
-  EXPECT_EQ(taken->head, std::string(10, 'x'));
+  EXPECT_EQ(taken->head, std::string(500, 'x'));
   EXPECT_EQ(taken->header.envelope, "who");
-  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+  EXPECT_FALSE(fresh.take(key(1)).has_value());
 }
 
 TEST_F(Fresh, ForgetsTheOldestAboveItsBytes) {
   for (std::uint64_t seq = 1; seq <= 4; ++seq) add(seq);
-  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
-  EXPECT_TRUE(fresh.take(key(2), 10).has_value());
+  EXPECT_FALSE(fresh.take(key(1)).has_value());
+  EXPECT_TRUE(fresh.take(key(2)).has_value());
   // What was taken weighs nothing any more.
   add(5);
-  EXPECT_TRUE(fresh.take(key(3), 10).has_value());
+  EXPECT_TRUE(fresh.take(key(3)).has_value());
 }
 
 TEST_F(Fresh, AForgottenRecordIsNotThere) {
   add(1);
   fresh.forget(key(1));
-  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
+  EXPECT_FALSE(fresh.take(key(1)).has_value());
 }
 
 TEST_F(Fresh, WhatWasSettledIsNotThere) {
   for (std::uint64_t seq = 1; seq <= 3; ++seq) add(seq);
   fresh.forget_up_to(key(2));
-  EXPECT_FALSE(fresh.take(key(1), 10).has_value());
-  EXPECT_FALSE(fresh.take(key(2), 10).has_value());
-  EXPECT_TRUE(fresh.take(key(3), 10).has_value());
+  EXPECT_FALSE(fresh.take(key(1)).has_value());
+  EXPECT_FALSE(fresh.take(key(2)).has_value());
+  EXPECT_TRUE(fresh.take(key(3)).has_value());
 }
 
 TEST(JoinWindow, KeepsTheNewestEntries) {
