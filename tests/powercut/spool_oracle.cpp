@@ -77,7 +77,7 @@ class Oracle {
       };
       ++open;
       if (when_ == PromiseWhen::asked) asked_.push_back(record.id);
-      if (bytes > spool::inline_body_bytes_max)
+      if (bytes > spool::inline_body_bytes_max && random_() % 2 == 0)
         upload(store, std::move(record), done);
       else
         store.commit(std::move(record), done);
