@@ -51,7 +51,7 @@ bool is_array_of_tables(const Value& value) {
                      [](const Value& item) { return item.kind == Value::Kind::table; });
 }
 
-void merge(Value& base, Value over) {
+void merge(Value& base, Value&& over) {
   for (auto& [key, value] : over.entries) {
     const auto [found, is_new] = base.entries.try_emplace(key);
     Value& old = found->second;
