@@ -10,7 +10,9 @@
 #include "cli/alarm_commands.hpp"
 #include "cli/context.hpp"
 #include "cli/daemon_commands.hpp"
+#include "cli/device_commands.hpp"
 #include "cli/local_commands.hpp"
+#include "cli/test_mail.hpp"
 #include "common/text.hpp"
 
 namespace alarmwire::cli {
@@ -28,7 +30,9 @@ struct Wish {
   std::string prefix;
   std::string key;
   std::string role;
+  std::string maker;
   AlarmList list;
+  TestMail test;
   bool watch = false;
   bool raw = false;
   std::string certificate_file;  // not `file`: that has the default of a key's
@@ -75,14 +79,48 @@ void add_alarm_commands(CLI::App& app, Wish& wish) {
       ->required();
 }
 
+void add_test_mail(CLI::App& app, Wish& wish) {
+  TestMail& test = wish.test;
+  CLI::App* const sub =
+      verb(&app, wish, "test-mail", "Send a test mail through the box's door, as a device would",
+           [&](const Context& context) { return send_test_mail(context, test); });
+  sub->add_option("--device", test.device, "With this device's sender and recipient");
+  sub->add_option("--listener", test.listener, "Through this listener");
+  sub->add_option("--security", test.security, "Without it: none where the listener has that")
+      ->check(CLI::IsMember({"none", "starttls", "ssl"}));
+  sub->add_option("--server", test.server, "The box's address, where it is not the listener's");
+  sub->add_option("--to", test.recipient, "Another recipient");
+  CLI::Option* const user = sub->add_option("--user", test.user, "Log in as this user");
+  sub->add_option("--password-file", test.password_file, "Whose password is its first line")
+      ->needs(user);
+  user->needs(sub->get_option("--password-file"));
+}
+
+void add_device_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const device = noun(app, "device", "The box's devices");
+  verb(device, wish, "list", "All devices, how they are known and what they sent", list_devices);
+  const auto one = [&](const char* name, const char* about,
+                       std::function<int(const Context&)> action) {
+    CLI::App* const sub = verb(device, wish, name, about, std::move(action));
+    sub->add_option("NAME", wish.name, "The device's name or address")->required();
+    return sub;
+  };
+  one("show", "One device: how it is known, counters, last error, quirks",
+      [&](const Context& context) { return show_device(context, wish.name); });
+  one("dialogue", "What it said last, what is wrong with it, and what mends it",
+      [&](const Context& context) { return show_dialogues(context, wish.name); });
+  one("settings", "What to type into it", [&](const Context& context) {
+    return show_settings(context, wish.name, wish.maker);
+  })->add_option("--maker", wish.maker, "With hints for a maker's devices: hikvision, dahua, …");
+}
+
 void add_daemon_commands(CLI::App& app, Wish& wish) {
   verb(&app, wish, "status", "How the box or the centre is doing", [&](const Context& context) {
     return wish.watch ? watch_status(context) : show_status(context);
   })->add_flag("--watch", wish.watch, "Again every second, until interrupted");
   verb(noun(app, "box", "The centre's boxes"), wish, "list", "All boxes and how they are doing",
        list_boxes);
-  verb(noun(app, "device", "The box's devices"), wish, "list", "All devices and what they sent",
-       list_devices);
+  add_device_commands(app, wish);
   CLI::App* const certificate = noun(app, "certificate", "What devices need to trust the box");
   verb(certificate, wish, "show", "Names, fingerprints, and how long it is valid",
        show_certificate);
@@ -194,6 +232,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
                  "The daemon's control socket (default: the one running on this machine)")
       ->envname("ALARMWIRE_SOCKET");
   add_daemon_commands(app, wish);
+  add_test_mail(app, wish);
   add_alarm_commands(app, wish);
   add_local_commands(app, wish);
   try {

@@ -75,10 +75,6 @@ int list_boxes(const Context& context) {
   return show_list(context, "boxes", "boxes", "boxes/1", render_boxes);
 }
 
-int list_devices(const Context& context) {
-  return show_list(context, "devices", "devices", "devices/1", render_devices);
-}
-
 int show_certificate(const Context& context) {
   const auto result = ask(context, {{"command", "certificate"}});
   if (result.has_error()) return context.fail(result.error());

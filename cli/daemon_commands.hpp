@@ -1,5 +1,5 @@
-// Commands that show or steer a running daemon: status, boxes, devices, outlets,
-// the certificate.
+// Commands that show or steer a running daemon: status, boxes, outlets, the
+// certificate.
 #pragma once
 
 #include <string>
@@ -13,7 +13,6 @@ inline constexpr std::chrono::seconds watch_every{1};
 int show_status(const Context& context);
 int watch_status(const Context& context);  // until it is interrupted
 int list_boxes(const Context& context);
-int list_devices(const Context& context);
 int show_certificate(const Context& context);
 // The box's CA, for import into devices; to `file`, or to stdout where that is empty.
 int export_certificate(const Context& context, bool der, const std::string& file);

@@ -29,6 +29,14 @@ void line(std::ostream& out, std::string_view name, const std::string& value) {
     out << name << std::string(16 - std::min<std::size_t>(name.size(), 15), ' ') << value << "\n";
 }
 
+// "gate, known by mac"; of a stranger "192.0.2.7, unknown".
+std::string device_in_words(const JsonView& alarm) {
+  const std::string by = alarm.text("known_by");
+  const std::string name = alarm.text("device");
+  if (by.empty() || name.empty()) return name;
+  return name + (by == "unknown" ? ", unknown" : ", known by " + by);
+}
+
 // "ebues: parked after 10 tries: 450 mailbox is busy"
 void render_hand_overs(std::ostream& out, const JsonView& hand_overs, bool colour) {
   for (const auto& [outlet, hand_over] : hand_overs.fields()) {
@@ -109,7 +117,7 @@ void render_alarm(std::ostream& out, const JsonView& alarm, std::string_view hea
   line(out, "lane", alarm.text("lane"));
   line(out, "state", coloured(alarm.text("state"), colour));
   render_hand_overs(out, alarm.at("hand_over"), colour);
-  line(out, "device", alarm.text("device"));
+  line(out, "device", device_in_words(alarm));
   line(out, "address", alarm.text("device_address"));
   line(out, "listener", envelope.text("listener"));
   line(out, "helo", envelope.text("helo"));

@@ -23,7 +23,7 @@ std::string handshake(const JsonView& view) {
 std::string percent(double ratio) {
   // A daemon's answer is a stranger's too: whatever it says must not be undefined here.
   const double shown = std::isfinite(ratio) ? std::clamp(ratio, 0.0, 10.0) : 0.0;
-  return std::to_string(static_cast<int>(shown * 100 + 0.5)) + " %";
+  return std::to_string(std::lround(shown * 100)) + " %";
 }
 
 std::string round_trip(const JsonView& view) {
@@ -115,7 +115,11 @@ std::string security_in_words(const JsonView& listener) {
 
 void render_door(std::ostream& out, const JsonView& door) {
   out << "Door      " << counted(door.whole("sessions"), "session", "sessions") << ", "
-      << door.whole("accepted") << " accepted, " << door.whole("lost") << " lost\n";
+      << door.whole("accepted") << " accepted, " << door.whole("lost") << " lost";
+  if (const JsonView devices = door.at("devices"); devices.is_there())
+    out << "; " << counted(devices.whole(), "device", "devices") << " heard, "
+        << door.whole("unknown_devices") << " of them unknown";
+  out << "\n";
   for (const JsonView& listener : door.at("listeners").items())
     out << "          " << or_dash(listener.text("name")) << ": " << listener.text("address") << ":"
         << listener.text("port") << ", replies " << or_dash(listener.text("reply"))
@@ -216,18 +220,6 @@ void render_boxes(std::ostream& out, const JsonView& boxes, WallTimeUs now_us, b
                age_in_words(box.whole("last_stored_us"), now_us), or_dash(box.text("software")),
                box.text("name")});
   }
-  table.print(out, "  ", colour);
-}
-
-void render_devices(std::ostream& out, const JsonView& devices, WallTimeUs now_us, bool colour) {
-  Table table({"DEVICE", "ADDRESS", ">SESSIONS", ">ACCEPTED", ">LOST", "LAST MAIL", "LAST HEARD",
-               "LAST ERROR"});
-  for (const JsonView& device : devices.items())
-    table.row({or_dash(device.text("name")), or_dash(device.text("address")),
-               std::to_string(device.whole("sessions")), std::to_string(device.whole("accepted")),
-               std::to_string(device.whole("lost")),
-               age_in_words(device.whole("last_mail_us"), now_us),
-               age_in_words(device.whole("last_heard_us"), now_us), device.text("last_error")});
   table.print(out, "  ", colour);
 }
 

@@ -1,4 +1,4 @@
-// The answer to "status", "outlets", "boxes" and "devices" as people read it (docs/control.md has
+// The answer to "status", "outlets" and "boxes" as people read it (docs/control.md has
 // the fields).
 #pragma once
 
@@ -15,6 +15,5 @@ void render_status(std::ostream& out, const JsonView& status, WallTimeUs now_us,
 void render_certificate(std::ostream& out, const JsonView& certificate, WallTimeUs now_us);
 void render_outlets(std::ostream& out, const JsonView& outlets, WallTimeUs now_us, bool colour);
 void render_boxes(std::ostream& out, const JsonView& boxes, WallTimeUs now_us, bool colour);
-void render_devices(std::ostream& out, const JsonView& devices, WallTimeUs now_us, bool colour);
 
 }  // namespace alarmwire::cli

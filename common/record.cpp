@@ -27,6 +27,7 @@ enum class Tag : std::uint8_t {
   fault_code = 10,
   fault_subject = 11,
   fault_reason = 12,
+  known_by = 13,
 };
 
 void put(std::string& out, Tag tag, std::string_view value) {
@@ -85,6 +86,9 @@ bool apply_field(Envelope& envelope, std::uint8_t tag, std::string_view value) {
     case Tag::fault_reason:
       envelope.fault_reason = value;
       return true;
+    case Tag::known_by:
+      envelope.known_by = value;
+      return true;
   }
   return true;  // a newer box: its extra fields are carried in the bytes, not understood here
 }
@@ -117,6 +121,7 @@ std::string encode_envelope(const Envelope& envelope) {
   put_text(out, Tag::fault_code, envelope.fault_code);
   put_text(out, Tag::fault_subject, envelope.fault_subject);
   put_text(out, Tag::fault_reason, envelope.fault_reason);
+  put_text(out, Tag::known_by, envelope.known_by);
   return out;
 }
 

@@ -41,6 +41,9 @@ struct Envelope {
   std::string fault_code;     // stable name, e.g. "spool-full", "mail-refused"
   std::string fault_subject;  // what it is about: a device, an outlet, a path; may be empty
   std::string fault_reason;   // one English sentence, without secrets
+  // How the box knew the device: "user" (proven by AUTH), "mac", "network" or "unknown"; empty: a
+  // box that did not say.
+  std::string known_by;
 
   bool operator==(const Envelope&) const = default;
 };

@@ -34,6 +34,7 @@ boost::json::object to_json(const RecordHeader& header) {
   object["kind"] = to_string(envelope->kind);
   object["device"] = scrub_utf8(envelope->device);
   object["device_address"] = scrub_utf8(envelope->device_address);
+  if (!envelope->known_by.empty()) object["known_by"] = scrub_utf8(envelope->known_by);
   object["from"] = scrub_utf8(envelope->reverse_path);
   object["to"] = strings(envelope->recipients);
   if (envelope->kind != RecordKind::mail) {
@@ -52,6 +53,7 @@ boost::json::object envelope_to_json(std::string_view envelope_bytes) {
       {"listener", scrub_utf8(envelope->listener)},
       {"device", scrub_utf8(envelope->device)},
       {"device_address", scrub_utf8(envelope->device_address)},
+      {"known_by", scrub_utf8(envelope->known_by)},
       {"helo", scrub_utf8(envelope->helo)},
       {"from", scrub_utf8(envelope->reverse_path)},
       {"to", strings(envelope->recipients)},

@@ -46,7 +46,7 @@ Result<Config> load_config(const std::string& path) {
   if (config.smtp.tls.directory.empty())
     config.smtp.tls.directory = config.state_directory + "/tls";
   config.lanes = LaneRules::parse(root);
-  config.devices = Devices::parse(root);
+  config.devices = std::make_shared<const Devices>(Devices::parse(root, *config.smtp.credentials));
   // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();

@@ -2,6 +2,7 @@
 // Thread-safety: values; start-up and SIGHUP only.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "common/config.hpp"
@@ -25,7 +26,7 @@ struct Config {
   spool::Config spool;
   smtp::Config smtp;
   LaneRules lanes;
-  Devices devices;
+  std::shared_ptr<const Devices> devices;
   tunnel::Settings tunnel;
 
   AckWaits ack_waits() const;

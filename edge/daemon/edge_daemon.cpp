@@ -103,15 +103,23 @@ Status EdgeDaemon::open_uplink() {
 Status EdgeDaemon::open_door() {
   intake_ = std::make_unique<SpoolIntake>(context_, *spool_, *uplink_, *faults_, config_.lanes,
                                           config_.ack_waits());
+  if (auto watch = NeighbourWatch::open(context_); watch.has_value())
+    neighbours_ = std::move(*watch);
+  else
+    log::write(EDGE_NO_NEIGHBOURS, {{"reason", watch.error().diagnostics}});
+  devices_ = config_.devices;
   Result<std::unique_ptr<smtp::Door>> opened = smtp::Door::open(
-      context_, config_.smtp, *intake_,
-      [devices = config_.devices](const boost::asio::ip::address& address) {
-        return devices.find(address);
-      },
-      smtp::inherited_sockets());
+      context_, config_.smtp, *intake_, directory(), smtp::inherited_sockets());
   if (opened.has_error()) return opened.error();
   door_ = std::move(*opened);
   return {};
+}
+
+std::shared_ptr<smtp::DeviceDirectory> EdgeDaemon::directory() {
+  const auto mac_of = [watch = neighbours_](const boost::asio::ip::address& address) {
+    return watch ? watch->find(address) : std::nullopt;
+  };
+  return std::make_shared<LanDirectory>(devices_, mac_of);
 }
 
 Status EdgeDaemon::open_control() {
@@ -119,8 +127,9 @@ Status EdgeDaemon::open_control() {
       control::Server::open(context_, config_.control_socket, config_.control_group);
   if (opened.has_error()) return opened.error();
   control_ = std::move(*opened);
-  commands_ = std::make_unique<status::BoxCommands>(context_, *spool_, *uplink_,
-                                                    [this] { return figures(); });
+  commands_ = std::make_unique<status::BoxCommands>(
+      context_, *spool_, *uplink_, [this] { return figures(); },
+      [this](std::string_view device) { return door_->dialogues(device); });
   commands_->install(*control_);
   return {};
 }
@@ -190,13 +199,11 @@ void EdgeDaemon::reload() {
     daemon::notify_ready("the new configuration was refused");
     return;
   }
-  const auto resolver = [devices = fresh->devices](const boost::asio::ip::address& address) {
-    return devices.find(address);
-  };
+  devices_ = fresh->devices;
   log::set_level(fresh->log_level);
   intake_->reconfigure(fresh->lanes, fresh->ack_waits());
   spool_->reconfigure(fresh->spool.quota_bytes, fresh->spool.settled_ring);
-  if (const Status door = door_->reconfigure(fresh->smtp, resolver); door.has_error())
+  if (const Status door = door_->reconfigure(fresh->smtp, directory()); door.has_error())
     log::write(EDGE_RESTART_NEEDED,
                {{"setting", "smtp.listener"}, {"reason", door.error().diagnostics}});
   const std::pair<const char*, bool> fixed[] = {
@@ -243,6 +250,7 @@ status::BoxFigures EdgeDaemon::figures() const {
   figures.link = uplink_->status();
   figures.spool = spool_->snapshot();
   figures.door = door_->snapshot();
+  figures.devices = {devices_, &devices_->entries()};
   figures.faults = faults_->open_faults();
   figures.uptime_s =
       std::chrono::duration_cast<std::chrono::seconds>(steady_now() - started_).count();

@@ -11,6 +11,7 @@
 #include "common/daemon.hpp"
 #include "common/fault_desk.hpp"
 #include "edge/daemon/config.hpp"
+#include "edge/daemon/neighbour_watch.hpp"
 #include "edge/status/box_commands.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
@@ -38,6 +39,7 @@ class EdgeDaemon final : private spool::Observer {
   Status open_uplink();
   Status open_door();
   Status open_control();
+  std::shared_ptr<smtp::DeviceDirectory> directory();  // of the configuration in force
   void on_link(bool up, const std::string& reason);
   void tick();
   void watch_tunnel();
@@ -57,6 +59,8 @@ class EdgeDaemon final : private spool::Observer {
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::unique_ptr<uplink::Uplink> uplink_;
   std::unique_ptr<SpoolIntake> intake_;
+  std::shared_ptr<NeighbourWatch> neighbours_;  // null: MACs are not known
+  std::shared_ptr<const Devices> devices_;
   std::unique_ptr<smtp::Door> door_;
   std::unique_ptr<status::BoxCommands> commands_;
   std::unique_ptr<control::Server> control_;

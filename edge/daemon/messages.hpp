@@ -15,6 +15,9 @@ inline constexpr log::Event EDGE_RELOAD_REFUSED{
 inline constexpr log::Event EDGE_RESTART_NEEDED{
     "EDGE_RESTART_NEEDED", log::Level::warning,
     "a changed setting takes effect only after a restart"};
+inline constexpr log::Event EDGE_NO_NEIGHBOURS{
+    "EDGE_NO_NEIGHBOURS", log::Level::warning,
+    "the LAN's neighbour table cannot be read; devices are not known by MAC"};
 inline constexpr log::Event EDGE_FATAL{
     "EDGE_FATAL", log::Level::error,
     "the spool's file cannot be trusted any more; leaving at once, to recover at the next start"};

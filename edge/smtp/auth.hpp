@@ -19,6 +19,7 @@ class Credentials {
  public:
   void add(std::string user, std::string password);
   bool empty() const { return passwords_.empty(); }
+  bool has(const std::string& user) const { return passwords_.contains(user); }
   // The time taken does not tell whether the user is known or how much of the password is right.
   bool fit(const std::string& user, std::string_view password) const;
   bool fit_cram(const std::string& user, std::string_view challenge,

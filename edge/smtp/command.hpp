@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace alarmwire::smtp {
@@ -31,6 +32,10 @@ struct Command {
 
 // `line` without its line end.
 Command parse_command(std::string_view line);
+
+// The line as people may see it: without what may be a password. What AUTH carries never shows, nor
+// does a line that is no command once `auth_seen`: it may be a password that came too late.
+std::string shown_command(std::string_view line, bool auth_seen);
 
 // The first line of a peer that came to the wrong port: "GET / HTTP/1.1".
 bool is_http(std::string_view line);

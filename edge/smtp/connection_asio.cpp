@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "edge/smtp/diagnosis.hpp"
 #include "edge/smtp/messages.hpp"
 
 namespace alarmwire::smtp {
@@ -35,8 +36,9 @@ Connection::Connection(tcp::socket socket, std::shared_ptr<DoorShared> shared,
       listener_(std::move(policy.listener)),
       mode_(policy.mode),
       device_(device),
-      session_(std::move(policy.settings), {listener_, device.name, device.address, policy.options},
-               *this, steady_now()) {
+      session_(std::move(policy.settings),
+               {listener_, device.name, device.address, policy.options, device.known_by}, *this,
+               steady_now()) {
   ++device_.sessions;
 }
 
@@ -110,6 +112,11 @@ bool Connection::read_once() {
     return false;
   }
   if (step.state != Wire::State::moved) {
+    if (wire_.has_alert() && !lingering_) {
+      gone_ = true;
+      tls_failed(wire_.why());
+      return false;
+    }
     peer_gone(step.state == Wire::State::ended ? "the device closed the connection"
                                                : "the connection was reset");
     return false;
@@ -119,6 +126,7 @@ bool Connection::read_once() {
     if (lingered_bytes_ > linger_bytes_max) close();
   } else {
     replied_ = false;
+    heard_ = true;
     take({shared_->read_buffer.data(), step.bytes});
     if (!replied_) acknowledge_now();
   }
@@ -162,6 +170,7 @@ void Connection::resume() {
 void Connection::peer_gone(std::string_view how) {
   gone_ = true;
   if (lingering_) return close();
+  session_.at(steady_now());
   session_.on_disconnect(how);
   flush();
 }
@@ -218,8 +227,11 @@ void Connection::shake_hands() {
   if (step.state == Wire::State::wait_read || step.state == Wire::State::wait_write) {
     return wait_for(step.state);
   }
-  if (step.state != Wire::State::moved) return tls_failed(wire_.why());
+  if (step.state != Wire::State::moved) {
+    return tls_failed((wire_.has_heard_hello() ? "" : "no TLS handshake: ") + wire_.why());
+  }
   session_.on_tls_started(steady_now());
+  forget_user();
   note_quirks();
   flush();
   wait_readable();
@@ -227,7 +239,8 @@ void Connection::shake_hands() {
 
 void Connection::tls_failed(const std::string& why) {
   remark(SMTP_TLS_FAILED, why);
-  session_.on_disconnect("the TLS handshake failed");
+  session_.at(steady_now());
+  session_.on_tls_failed(why);
   flush();
 }
 
@@ -252,6 +265,8 @@ void Connection::close() {
   incoming_.reset();
   error_code ignored;
   wire_.socket().close(ignored);
+  keep_dialogue();
+  forget_user();
   --device_.sessions;
   shared_->on_closed(shared_from_this());
 }
@@ -307,10 +322,12 @@ void Connection::book(const Outcome& outcome) {
   const bool stored = outcome.kind == Outcome::Kind::stored;
   if (!stored && outcome.kind != Outcome::Kind::spooled) return;
   ++shared_->accepted;
-  ++device_.accepted;
-  device_.last_mail_us = device_.last_heard_us = accepted_us_;
-  log::write(SMTP_MAIL_ACCEPTED, {{"device", device_.name},
-                                  {"device_address", device_.address},
+  Device& device = booked();
+  ++device.accepted;
+  device.last_mail_us = device.last_heard_us = accepted_us_;
+  log::write(SMTP_MAIL_ACCEPTED, {{"device", device.name},
+                                  {"device_address", device.address},
+                                  {"known_by", to_string(device.known_by)},
                                   {"listener", listener_},
                                   {"alarm_id", outcome.id.to_string()},
                                   {"size_bytes", mail_bytes_},
@@ -323,17 +340,44 @@ void Connection::book(const Outcome& outcome) {
 void Connection::lost(const Envelope& envelope, const std::string& reason) {
   incoming_.reset();
   ++shared_->lost;
-  ++device_.lost;
-  device_.last_error = reason;
-  device_.last_error_us = wall_now_us();
+  Device& device = booked();
+  ++device.lost;
+  device.last_error = reason;
+  device.last_error_us = wall_now_us();
   shared_->intake.lost(envelope, reason);
-  log_of_device(*shared_, device_, SMTP_MAIL_LOST, listener_, reason);
+  log_of_device(*shared_, device, SMTP_MAIL_LOST, listener_, reason);
 }
 
 void Connection::remark(const log::Event& event, std::string_view detail) {
-  device_.last_error = std::string(event.text) + " (" + std::string(detail) + ")";
-  device_.last_error_us = wall_now_us();
-  log_of_device(*shared_, device_, event, listener_, detail);
+  Device& device = booked();
+  device.last_error = std::string(event.text) + " (" + std::string(detail) + ")";
+  device.last_error_us = wall_now_us();
+  log_of_device(*shared_, device, event, listener_, detail);
+}
+
+Dialogue Connection::dialogue() const {
+  Dialogue dialogue{booked().name, device_.address,  listener_,
+                    began_us_,     session_.facts(), session_.log()};
+  dialogue.facts.tls_version = wire_.tls_version();
+  return dialogue;
+}
+
+// Who connects and says nothing (a health check) leaves no dialogue.
+void Connection::keep_dialogue() {
+  Dialogue ended = dialogue();
+  if (!heard_ && !ended.facts.trouble) return;
+  if (ended.facts.trouble) {
+    for (const Finding& finding : diagnose(ended.facts, ended.log.lines())) {
+      if (!shared_->devices.may_advise(device_, finding.id, steady_now())) continue;
+      log::write(SMTP_DEVICE_ADVICE, {{"device", ended.device},
+                                      {"device_address", ended.address},
+                                      {"listener", listener_},
+                                      {"finding", to_string(finding.id)},
+                                      {"detail", finding.text},
+                                      {"fix", finding.fix}});
+    }
+  }
+  shared_->dialogues.keep(std::move(ended));
 }
 
 std::string Connection::nonce() {
@@ -344,16 +388,32 @@ std::chrono::milliseconds Connection::auth_delay(bool right) {
   return shared_->devices.auth_delay(device_, right, steady_now());
 }
 
+std::optional<KnownDevice> Connection::device_of(const std::string& user) {
+  if (!shared_->directory) return {};
+  std::optional<KnownDevice> known = shared_->directory->of_user(user);
+  forget_user();
+  if (!known) return {};
+  known->mac = device_.mac;
+  proven_ = &shared_->devices.heard(device_.address, *known, wall_now_us());
+  ++proven_->sessions;
+  return known;
+}
+
+void Connection::forget_user() {
+  if (Device* const before = std::exchange(proven_, nullptr)) --before->sessions;
+}
+
 void Connection::note_quirks() {
   QuirkSet seen = session_.quirks();
   if (wire_.is_old_tls()) seen.add(Quirk::old_tls);
-  const QuirkSet fresh = seen.without(device_.quirks);
+  Device& device = booked();
+  const QuirkSet fresh = seen.without(device.quirks);
   if (fresh.empty()) return;
-  device_.quirks.add(fresh);
+  device.quirks.add(fresh);
   for (std::size_t i = 0; i < quirk_count; ++i) {
     const auto quirk = static_cast<Quirk>(i);
     if (fresh.has(quirk)) {
-      log_of_device(*shared_, device_, SMTP_QUIRK_SEEN, listener_, to_string(quirk));
+      log_of_device(*shared_, device, SMTP_QUIRK_SEEN, listener_, to_string(quirk));
     }
   }
 }

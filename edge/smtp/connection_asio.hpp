@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "edge/smtp/device_table.hpp"
+#include "edge/smtp/dialogue_book.hpp"
+#include "edge/smtp/identity.hpp"
 #include "edge/smtp/intake.hpp"
 #include "edge/smtp/session.hpp"
 #include "edge/smtp/wire.hpp"
@@ -30,9 +32,12 @@ class Connection;
 
 // What the connections of a door share.
 struct DoorShared {
-  explicit DoorShared(Intake& where) : intake(where), read_buffer(read_buffer_bytes) {}
+  DoorShared(Intake& where, std::shared_ptr<DeviceDirectory> who)
+      : intake(where), directory(std::move(who)), read_buffer(read_buffer_bytes) {}
   Intake& intake;
+  std::shared_ptr<DeviceDirectory> directory;  // null: nobody is known
   DeviceTable devices;
+  DialogueBook dialogues;
   std::vector<char> read_buffer;
   std::uint64_t accepted = 0;
   std::uint64_t lost = 0;
@@ -68,8 +73,11 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
     return !session_.has_open_mail() && device_.sessions > newcomer.sessions + 1;
   }
   std::size_t sessions_of_device() const { return device_.sessions; }
+  Dialogue dialogue() const;
 
  private:
+  Device& booked() const { return proven_ != nullptr ? *proven_ : device_; }
+  void keep_dialogue();
   bool has_room(std::uint64_t size) override;
   bool begin(const Envelope& envelope, std::optional<std::uint64_t> declared_size) override;
   void append(std::string bytes, bool last) override;
@@ -78,6 +86,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void remark(const log::Event& event, std::string_view detail) override;
   std::string nonce() override;
   std::chrono::milliseconds auth_delay(bool right) override;
+  std::optional<KnownDevice> device_of(const std::string& user) override;
 
   void appended(std::uint64_t mail);
   void finished(std::uint64_t mail, const Outcome& outcome);
@@ -97,6 +106,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void after_last_reply();
   void peer_gone(std::string_view how);
   void note_quirks();
+  void forget_user();  // what was proven counts no more
   void close();
 
   Wire wire_;
@@ -104,7 +114,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   std::shared_ptr<DoorShared> shared_;
   std::string listener_;
   ReplyMode mode_;
-  Device& device_;
+  Device& device_;            // of its address: what limits count
+  Device* proven_ = nullptr;  // whose user has proven himself: what mails are booked to
   Session session_;
   std::unique_ptr<IncomingMail> incoming_;
   std::uint64_t mail_number_ = 0;  // answers for an earlier mail are not for this one
@@ -115,6 +126,8 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   std::string outbox_;
   std::size_t lingered_bytes_ = 0;
   SteadyTime closing_since_{};
+  const WallTimeUs began_us_ = wall_now_us();
+  bool heard_ = false;  // anything at all
   bool reading_ = false;
   bool replied_ = false;  // to what was read last
   bool waiting_ = false;  // for the socket, to write or to go on with the handshake

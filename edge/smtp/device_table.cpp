@@ -1,19 +1,30 @@
 #include "edge/smtp/device_table.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <set>
+#include <tuple>
 
 namespace alarmwire::smtp {
+namespace {
 
-Device& DeviceTable::heard(const std::string& address, std::string name, WallTimeUs now) {
-  auto found = entries_.find(address);
+bool is_blank(const Device& device) {
+  return device.accepted == 0 && device.lost == 0 && device.last_error_us == 0;
+}
+
+}  // namespace
+
+Device& DeviceTable::heard(const std::string& address, const KnownDevice& known, WallTimeUs now) {
+  const std::string key = known.by == KnownBy::user ? address + ' ' + known.name : address;
+  auto found = entries_.find(key);
   if (found == entries_.end()) {
     if (entries_.size() >= devices_max) make_room();
-    found = entries_.emplace(address, Entry{}).first;
+    found = entries_.emplace(key, Entry{}).first;
     found->second.device.address = address;
   }
   Device& device = found->second.device;
-  device.name = std::move(name);
+  device.name = known.name.empty() ? address : known.name;
+  device.known_by = known.by;
+  device.mac = known.mac;
   device.last_heard_us = now;
   return device;
 }
@@ -21,9 +32,19 @@ Device& DeviceTable::heard(const std::string& address, std::string name, WallTim
 std::vector<Device> DeviceTable::all() const {
   std::vector<Device> devices;
   devices.reserve(entries_.size());
-  for (const auto& [address, entry] : entries_) devices.push_back(entry.device);
-  std::sort(devices.begin(), devices.end(),
-            [](const Device& a, const Device& b) { return a.address < b.address; });
+  std::set<std::string> with_user;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.device.known_by == KnownBy::user) with_user.insert(entry.device.address);
+  }
+  for (const auto& [key, entry] : entries_) {
+    const Device& device = entry.device;
+    const bool only_users =
+        device.known_by != KnownBy::user && is_blank(device) && with_user.contains(device.address);
+    if (!only_users) devices.push_back(device);
+  }
+  std::sort(devices.begin(), devices.end(), [](const Device& a, const Device& b) {
+    return std::tie(a.address, a.name) < std::tie(b.address, b.name);
+  });
   return devices;
 }
 
@@ -41,6 +62,15 @@ DeviceTable::Share DeviceTable::share_of_log(const Device& device, SteadyTime no
   }
   share.allowed = ++entry.remarks <= remarks_per_minute_max;
   return share;
+}
+
+bool DeviceTable::may_advise(const Device& device, FindingId finding, SteadyTime now) {
+  const auto found = entries_.find(device.address);
+  if (found == entries_.end()) return false;
+  const auto [last, fresh] = found->second.advised.try_emplace(finding, now);
+  if (!fresh && now - last->second < advice_again) return false;
+  last->second = now;
+  return share_of_log(device, now).allowed;
 }
 
 std::chrono::milliseconds DeviceTable::auth_delay(const Device& device, bool right,

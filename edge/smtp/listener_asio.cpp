@@ -81,11 +81,11 @@ void shed(tcp::socket& socket, std::vector<char>& buffer, std::string_view why) 
 
 class AsioDoor final : public Door {
  public:
-  AsioDoor(asio::io_context& context, const Config& config, Intake& intake, DeviceResolver resolver)
+  AsioDoor(asio::io_context& context, const Config& config, Intake& intake,
+           std::shared_ptr<DeviceDirectory> directory)
       : context_(context),
         limits_(config.limits),
-        resolver_(std::move(resolver)),
-        shared_(std::make_shared<DoorShared>(intake)),
+        shared_(std::make_shared<DoorShared>(intake, std::move(directory))),
         config_(config),
         tick_timer_(context),
         stop_timer_(context),
@@ -106,9 +106,10 @@ class AsioDoor final : public Door {
   }
 
   Status listen(const Config& config, const std::vector<InheritedSocket>& inherited);
-  Status reconfigure(const Config& config, DeviceResolver resolver) override;
+  Status reconfigure(const Config& config, std::shared_ptr<DeviceDirectory> directory) override;
   void stop(std::chrono::milliseconds patience, std::function<void()> done) override;
   DoorSnapshot snapshot() const override;
+  std::vector<Dialogue> dialogues(std::string_view device) const override;
 
  private:
   void accept(Listener& listener);
@@ -127,7 +128,6 @@ class AsioDoor final : public Door {
 
   asio::io_context& context_;
   Limits limits_;
-  DeviceResolver resolver_;
   std::shared_ptr<DoorShared> shared_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
@@ -220,9 +220,8 @@ void AsioDoor::welcome(Listener& listener, tcp::socket socket) {
   socket.set_option(asio::socket_base::keep_alive(true), error);
   const asio::ip::address address = plain(peer.address());
   const std::string text = address.to_string();
-  KnownDevice known = resolver_ ? resolver_(address) : KnownDevice{};
-  Device& device = shared_->devices.heard(text, known.name.empty() ? text : std::move(known.name),
-                                          wall_now_us());
+  const KnownDevice known = shared_->directory ? shared_->directory->at(address) : KnownDevice{};
+  Device& device = shared_->devices.heard(text, known, wall_now_us());
   if (!listener.config.allows(parse_address(text).value_or(AddressBytes{}))) {
     return refuse(listener, device, "not of an allowed network");
   }
@@ -260,6 +259,8 @@ void AsioDoor::make_room(const Device& newcomer) {
 void AsioDoor::refuse(Listener& listener, Device& device, std::string_view why) {
   ++refused_sessions_;
   ++device.refused_sessions;
+  device.last_error = "the connection was refused: " + std::string(why);
+  device.last_error_us = wall_now_us();
   log_of_device(*shared_, device, SMTP_SESSION_REFUSED, listener.config.name, why);
 }
 
@@ -277,9 +278,9 @@ void AsioDoor::arm_tick() {
   });
 }
 
-Status AsioDoor::reconfigure(const Config& config, DeviceResolver resolver) {
+Status AsioDoor::reconfigure(const Config& config, std::shared_ptr<DeviceDirectory> directory) {
   limits_ = config.limits;
-  resolver_ = std::move(resolver);
+  shared_->directory = std::move(directory);
   std::string moved;
   std::size_t matched = 0;
   for (const ListenerConfig& wanted : config.listeners) {
@@ -341,6 +342,8 @@ void AsioDoor::last_closed() {
 
 DoorSnapshot AsioDoor::snapshot() const {
   DoorSnapshot result;
+  result.hostname = config_.hostname;
+  result.zones = config_.zones;
   for (const auto& listener : listeners_) {
     error_code ignored;
     const tcp::endpoint bound = listener->acceptor.local_endpoint(ignored);
@@ -359,12 +362,21 @@ DoorSnapshot AsioDoor::snapshot() const {
   return result;
 }
 
+std::vector<Dialogue> AsioDoor::dialogues(std::string_view device) const {
+  std::vector<Dialogue> found = shared_->dialogues.of(device);
+  for (const auto& connection : connections_) {
+    Dialogue dialogue = connection->dialogue();
+    if (dialogue.device == device || dialogue.address == device) found.push_back(dialogue);
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Door>> Door::open(asio::io_context& context, const Config& config,
-                                         Intake& intake, DeviceResolver resolver,
+                                         Intake& intake, std::shared_ptr<DeviceDirectory> directory,
                                          const std::vector<InheritedSocket>& inherited) {
-  auto door = std::make_unique<AsioDoor>(context, config, intake, std::move(resolver));
+  auto door = std::make_unique<AsioDoor>(context, config, intake, std::move(directory));
   const Status listening = door->listen(config, inherited);
   if (listening.has_error()) return listening.error();
   return std::unique_ptr<Door>(std::move(door));

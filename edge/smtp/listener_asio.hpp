@@ -7,7 +7,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,16 +18,12 @@
 #include "edge/smtp/certificate.hpp"
 #include "edge/smtp/config.hpp"
 #include "edge/smtp/device_table.hpp"
+#include "edge/smtp/dialogue_log.hpp"
+#include "edge/smtp/identity.hpp"
 #include "edge/smtp/inherited.hpp"
 #include "edge/smtp/intake.hpp"
 
 namespace alarmwire::smtp {
-
-struct KnownDevice {
-  std::string name;  // "" when it has none (then the address is its name)
-  DeviceOptions options;
-};
-using DeviceResolver = std::function<KnownDevice(const boost::asio::ip::address&)>;
 
 struct ListenerStatus {
   std::string name;
@@ -41,6 +36,8 @@ struct ListenerStatus {
 };
 
 struct DoorSnapshot {
+  std::string hostname;
+  std::vector<std::string> zones;
   std::vector<ListenerStatus> listeners;
   std::size_t sessions = 0;
   std::uint64_t accepted = 0;          // mails answered 250
@@ -53,9 +50,11 @@ struct DoorSnapshot {
 class Door {
  public:
   // Opens every listener, on an inherited socket where one has its name or its address and port.
-  // `intake` must outlive the door. Fails when one listener cannot be opened.
+  // `intake` must outlive the door; without a directory nobody is known. Fails when one listener
+  // cannot be opened.
   static Result<std::unique_ptr<Door>> open(boost::asio::io_context& context, const Config& config,
-                                            Intake& intake, DeviceResolver resolver,
+                                            Intake& intake,
+                                            std::shared_ptr<DeviceDirectory> directory,
                                             const std::vector<InheritedSocket>& inherited = {});
   // Ends all sessions as stop() does at its deadline.
   virtual ~Door() = default;
@@ -63,13 +62,17 @@ class Door {
   // SIGHUP: names, zones, limits, networks, TLS, users and reply modes hold for new sessions.
   // Listeners are matched by name; Errc::unsupported (the rest is applied) when one came, went or
   // moved: that takes a restart.
-  virtual Status reconfigure(const Config& config, DeviceResolver resolver) = 0;
+  virtual Status reconfigure(const Config& config, std::shared_ptr<DeviceDirectory> directory) = 0;
 
   // No new connections; idle sessions hear 421 at once, open mails may finish until `patience` ran
   // out, then everything is closed. `done` comes once, never from inside the call.
   virtual void stop(std::chrono::milliseconds patience, std::function<void()> done) = 0;
 
   virtual DoorSnapshot snapshot() const = 0;
+
+  // The last dialogues of the device with this name or address, oldest first, then those that go
+  // on.
+  virtual std::vector<Dialogue> dialogues(std::string_view device) const = 0;
 };
 
 }  // namespace alarmwire::smtp

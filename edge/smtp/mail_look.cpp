@@ -71,4 +71,15 @@ QuirkSet look_at_mail(std::string_view beginning, bool whole) {
   return quirks;
 }
 
+std::string mailer_of(std::string_view beginning) {
+  while (!beginning.empty()) {
+    const std::string_view line = cut_line(beginning);
+    const std::string_view name = field_name(line);
+    if (name.empty() && !(line.starts_with(' ') || line.starts_with('\t'))) break;
+    if (equal_ignoring_case(name, "X-Mailer") || equal_ignoring_case(name, "User-Agent"))
+      return std::string(trim(line.substr(name.size() + 1)).substr(0, mailer_bytes_max));
+  }
+  return {};
+}
+
 }  // namespace alarmwire::smtp

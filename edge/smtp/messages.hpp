@@ -46,6 +46,9 @@ inline constexpr log::Event SMTP_CERTIFICATE_ENDS{
     "The certificate of the configured files ends soon, or has ended."};
 inline constexpr log::Event SMTP_QUIRK_SEEN{
     "SMTP_QUIRK_SEEN", log::Level::info, "A device departs from the standard; taken all the same."};
+inline constexpr log::Event SMTP_DEVICE_ADVICE{
+    "SMTP_DEVICE_ADVICE", log::Level::warning,
+    "A device or its settings need a hand; what is wrong and what mends it stands beside."};
 inline constexpr log::Event SMTP_REMARKS_DROPPED{
     "SMTP_REMARKS_DROPPED", log::Level::warning,
     "A device caused more log entries than its share; the others were only counted."};

@@ -1,5 +1,7 @@
 #include "edge/smtp/session.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "edge/smtp/mail_look.hpp"
@@ -11,6 +13,9 @@ namespace {
 
 constexpr char tls_handshake = 0x16;  // first byte of a TLS ClientHello (RFC 8446 5.1)
 
+// What is left in the content of a "final dot" by other line ends than CRLF.
+constexpr std::array<std::string_view, 4> odd_dots{"\n.\r\n", "\n.\n", "\r.\r", "\r\n\n"};
+
 }  // namespace
 
 Session::Session(std::shared_ptr<const SessionSettings> settings, Peer peer, SessionHost& host,
@@ -18,6 +23,7 @@ Session::Session(std::shared_ptr<const SessionSettings> settings, Peer peer, Ses
     : settings_(std::move(settings)),
       peer_(std::move(peer)),
       host_(host),
+      log_(now),
       started_(now),
       last_heard_(now),
       data_since_(now),
@@ -44,6 +50,7 @@ std::string Session::take_output() {
 
 std::size_t Session::consume(std::string_view input, SteadyTime now) {
   if (!input.empty()) last_heard_ = now;
+  log_.at(now);
   std::size_t used = 0;
   while (used < input.size() && wants_input()) {
     const std::string_view rest = input.substr(used);
@@ -63,6 +70,7 @@ std::size_t Session::consume(std::string_view input, SteadyTime now) {
 // A line ends at LF; whatever CRs stand before it are dropped. A line in one segment is not copied.
 std::size_t Session::consume_command(std::string_view input, SteadyTime now) {
   if (first_line_ && !line_too_long_ && line_.empty() && input[0] == tls_handshake) {
+    facts_.spoke_tls = true;
     cut(replies::not_smtp, "the peer speaks TLS from the first byte");
     return 1;
   }
@@ -91,7 +99,15 @@ std::size_t Session::consume_command(std::string_view input, SteadyTime now) {
 void Session::run_line(std::string_view line, SteadyTime now) {
   const bool first = std::exchange(first_line_, false);
   const bool too_long = std::exchange(line_too_long_, false);
-  if (first && is_http(line)) return cut(replies::not_smtp, "the peer speaks HTTP");
+  write_down(DialogueLine::Who::device,
+             auth_ ? "(hidden)"
+             : too_long
+                 ? "(a line that is too long)"
+                 : shown_command(line.substr(0, line.find_last_not_of('\r') + 1), auth_seen_));
+  if (first && is_http(line)) {
+    facts_.spoke_http = true;
+    return cut(replies::not_smtp, "the peer speaks HTTP");
+  }
   if (++commands_without_progress_ > settings_->limits.commands_without_progress) {
     return cut(replies::no_progress, "too many commands without a mail");
   }
@@ -133,6 +149,7 @@ void Session::take_auth_line(std::string_view line, SteadyTime now) {
 void Session::begin_refused_data(std::string_view line) {
   if (line == ".") return reply(std::exchange(data_refused_, {}));
   in_refused_data_ = true;
+  write_down(DialogueLine::Who::note, "sends the mail all the same; it is read and thrown away");
   scanner_.reset(lf_only_);
 }
 
@@ -173,6 +190,7 @@ std::size_t Session::consume_body(std::string_view input) {
 
 void Session::end_of_data() {
   in_data_ = false;
+  write_down(DialogueLine::Who::device, "(a mail of " + std::to_string(mail_->bytes) + " bytes)");
   if (scanner_.lf_only()) quirks_.add(Quirk::lf_only);
   if (scanner_.has_bare_lf()) quirks_.add(Quirk::bare_lf_in_content);
   lf_only_ = scanner_.lf_only();
@@ -200,6 +218,8 @@ void Session::hand_on(bool last) {
     QuirkSet seen = look_at_mail(chunk_, last);
     if (mail_->envelope.body_8bit) seen.remove(Quirk::undeclared_8bit);
     quirks_.add(seen);
+    if (const std::string mailer = mailer_of(chunk_); !mailer.empty())
+      write_down(DialogueLine::Who::note, "the mail says it was written by " + mailer);
   }
   host_.append(std::exchange(chunk_, {}), last);
 }
@@ -207,6 +227,7 @@ void Session::hand_on(bool last) {
 void Session::on_appended(SteadyTime now) {
   if (closing_) return;
   last_heard_ = now;
+  log_.at(now);
   if (awaited_ == Awaited::appended) awaited_ = Awaited::nothing;
   if (awaited_ == Awaited::last_appended) {
     awaited_ = Awaited::outcome;
@@ -218,14 +239,17 @@ void Session::on_outcome(const Outcome& outcome, SteadyTime now) {
   if (awaited_ != Awaited::outcome || closing_) return;
   awaited_ = Awaited::nothing;
   last_heard_ = now;
+  log_.at(now);
   const std::string id = outcome.id.to_string();
   switch (outcome.kind) {
     case Outcome::Kind::stored:
       commands_without_progress_ = 0;
+      ++facts_.accepted;
       reply("250 2.0.0 stored at centre, id " + id);
       break;
     case Outcome::Kind::spooled:
       commands_without_progress_ = 0;
+      ++facts_.accepted;
       reply("250 2.0.0 spooled at box, id " + id);
       break;
     case Outcome::Kind::unconfirmed:
@@ -248,6 +272,7 @@ void Session::on_outcome(const Outcome& outcome, SteadyTime now) {
 
 void Session::on_disconnect(std::string_view how) {
   if (closing_) return;
+  note_end(DialogueFacts::End::hung_up, how);
   gone_ = true;
   if (awaited_ == Awaited::last_appended || awaited_ == Awaited::outcome) return;
   if (!mail_ && greeted_) quirks_.add(Quirk::no_quit);
@@ -255,14 +280,51 @@ void Session::on_disconnect(std::string_view how) {
   closing_ = true;
 }
 
+void Session::on_tls_failed(const std::string& why) {
+  if (closing_) return;
+  facts_.tls_failure = why;
+  facts_.trouble = true;
+  note_end(DialogueFacts::End::tls_failed, "TLS failed: " + why);
+  on_disconnect("the TLS handshake failed");
+}
+
+// How it ended: the first one counts.
+void Session::note_end(DialogueFacts::End end, std::string_view how) {
+  if (facts_.end != DialogueFacts::End::none) return;
+  facts_.end = end;
+  facts_.in_data = in_data_;
+  facts_.was_waiting = awaited_ == Awaited::outcome || awaited_ == Awaited::last_appended;
+  if (mail_) facts_.data_bytes = mail_->bytes;
+  facts_.odd_dot = in_data_ && std::any_of(odd_dots.begin(), odd_dots.end(),
+                                           [&](auto dot) { return chunk_.ends_with(dot); });
+  std::string text(how);
+  if (in_data_) text += ", after " + std::to_string(mail_->bytes) + " bytes of the mail";
+  write_down(DialogueLine::Who::note, text);
+}
+
+DialogueFacts Session::facts() const {
+  DialogueFacts facts = facts_;
+  facts.tls = settings_->tls;
+  facts.auth = settings_->auth;
+  facts.zone = settings_->zones.empty() ? "" : settings_->zones.front();
+  facts.message_bytes_max = settings_->limits.message_bytes;
+  facts.encrypted = encrypted_;
+  facts.quirks = quirks_;
+  return facts;
+}
+
 void Session::on_time(SteadyTime now) {
   if (closing_) return;
+  log_.at(now);
   if (awaited_ == Awaited::delay && now >= held_until_) {
     awaited_ = Awaited::nothing;
     last_heard_ = now;
     return reply(std::exchange(held_reply_, {}));
   }
   if (wants_tls() && now - tls_since_ >= tls_handshake_time) {
+    facts_.tls_failure = "no TLS handshake";
+    facts_.trouble = true;
+    note_end(DialogueFacts::End::tls_failed, "no TLS handshake came");
     return on_disconnect("no TLS handshake");
   }
   if (awaited_ != Awaited::nothing) return;
@@ -293,10 +355,15 @@ void Session::on_crowded() {
 void Session::reply(std::string_view text) {
   output_ += text;
   output_ += "\r\n";
+  write_down(DialogueLine::Who::box, text);
+  // That a connection ends which had nothing to say any more is no trouble.
+  const bool harmless = text == replies::stopping || text == replies::session_too_long ||
+                        (text == replies::idle && facts_.accepted > 0 && !mail_);
+  if (!harmless && (text.starts_with('4') || text.starts_with('5'))) facts_.trouble = true;
 }
 
 std::string Session::note(QuirkSet seen) {
-  const QuirkSet unwanted = seen.shared_with(peer_.options.refused);
+  const QuirkSet unwanted = seen.shared_with(options().refused);
   quirks_.add(seen);
   if (unwanted.empty()) return {};
   return std::string(replies::quirk_refused) + std::string(to_string(unwanted.first()));
@@ -319,10 +386,12 @@ void Session::give_up_mail(std::string_view how, bool abnormal) {
 
 void Session::lose(const std::string& reason) {
   if (std::exchange(mail_->reported, true)) return;
+  facts_.trouble = true;
   host_.lost(mail_->envelope, reason);
 }
 
 void Session::cut(std::string_view text, std::string_view why) {
+  note_end(DialogueFacts::End::cut, why);
   give_up_mail(why, true);
   closing_ = true;
   reply(text);

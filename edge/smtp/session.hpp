@@ -28,6 +28,8 @@
 #include "common/record.hpp"
 #include "edge/smtp/command.hpp"
 #include "edge/smtp/data_scanner.hpp"
+#include "edge/smtp/dialogue_log.hpp"
+#include "edge/smtp/identity.hpp"
 #include "edge/smtp/intake.hpp"
 #include "edge/smtp/limits.hpp"
 #include "edge/smtp/path.hpp"
@@ -55,6 +57,9 @@ class SessionHost {
   virtual std::string nonce() = 0;
   // An AUTH was tried where it is required: how long its answer has to wait, whatever it says.
   virtual std::chrono::milliseconds auth_delay(bool right) = 0;
+  // `user` has proven himself: whose he is, if a device's. Then its name and switches hold, until
+  // the session forgets the user again (on_tls_started()).
+  virtual std::optional<KnownDevice> device_of(const std::string& user) = 0;
 };
 
 struct Peer {
@@ -62,6 +67,7 @@ struct Peer {
   std::string device;
   std::string device_address;
   DeviceOptions options;
+  KnownBy known_by = KnownBy::nothing;
 };
 
 // A mail between MAIL and its reply.
@@ -90,6 +96,7 @@ class Session {
   void on_outcome(const Outcome& outcome, SteadyTime now);
   // The connection is gone; `how` in words. A mail whose final dot was read is still waited for.
   void on_disconnect(std::string_view how);
+  void on_tls_failed(const std::string& why);  // a handshake, or later an alert of the peer
   void on_tls_started(SteadyTime now);
   void on_time(SteadyTime now);  // ends the session when a time limit has run out
   void on_stop();                // closes now, or after the mail that is open
@@ -104,6 +111,10 @@ class Session {
   std::string take_output();
   QuirkSet quirks() const { return quirks_; }
   const std::string& user() const { return user_; }  // of the right password; else empty
+  // What was said and how it went, for people.
+  const DialogueLog& log() const { return log_; }
+  DialogueFacts facts() const;
+  void at(SteadyTime now) { log_.at(now); }  // for what the log hears next
 
  private:
   enum class Awaited : std::uint8_t { nothing, appended, last_appended, outcome, tls, delay };
@@ -118,6 +129,7 @@ class Session {
   std::string extended_reply() const;
   void start_tls(std::string_view argument, SteadyTime now);
   bool offers_auth() const;
+  const DeviceOptions& options() const { return proven_ ? proven_->options : peer_.options; }
   void auth(std::string_view argument, SteadyTime now);
   void auth_step(SteadyTime now);
   void auth_end(const AuthExchange& exchange, SteadyTime now);
@@ -132,6 +144,7 @@ class Session {
   void end_of_data();
 
   void reply(std::string_view text);
+  void write_down(DialogueLine::Who who, std::string_view text) { log_.write(who, text); }
   // Notes what was seen; the reply to say instead where the device is not to have one of them.
   std::string note(QuirkSet seen);
   void refuse_mail(std::string_view text);  // MAIL not taken: reply, lost
@@ -140,6 +153,7 @@ class Session {
   void lose(const std::string& reason);                    // tells the host, once per mail
   void cut(std::string_view text, std::string_view why);
   void hand_on(bool last);
+  void note_end(DialogueFacts::End end, std::string_view how);
 
   std::shared_ptr<const SessionSettings> settings_;
   Peer peer_;
@@ -151,9 +165,12 @@ class Session {
   std::optional<OpenMail> mail_;
   std::optional<AuthExchange> auth_;
   std::string user_;
-  std::string data_refused_;  // the reply to a DATA whose mail may follow all the same
-  std::string held_reply_;    // to an AUTH, until held_until_
+  std::optional<KnownDevice> proven_;  // his device
+  std::string data_refused_;           // the reply to a DATA whose mail may follow all the same
+  std::string held_reply_;             // to an AUTH, until held_until_
   DataScanner scanner_;
+  DialogueLog log_;
+  DialogueFacts facts_;  // those that are not the listener's
   SteadyTime started_;
   SteadyTime last_heard_;
   SteadyTime data_since_;
@@ -164,6 +181,7 @@ class Session {
   QuirkSet quirks_;
   Awaited awaited_ = Awaited::nothing;
   bool first_line_ = true;
+  bool auth_seen_ = false;
   bool line_too_long_ = false;
   bool greeted_ = false;
   bool extended_ = false;  // … by EHLO

@@ -22,6 +22,18 @@ bool is_helo_name(std::string_view name) {
   });
 }
 
+// "250-a\r\n250 b\r\n" as "250 a, b".
+std::string in_one_line(std::string_view reply) {
+  std::string text(reply.substr(0, 3));
+  while (reply.size() > 4) {
+    const std::size_t end = reply.find("\r\n");
+    text += text.size() == 3 ? " " : ", ";
+    text += reply.substr(4, end - 4);
+    reply.remove_prefix(end + 2);
+  }
+  return text;
+}
+
 }  // namespace
 
 void Session::run(const Command& command, SteadyTime now) {
@@ -41,6 +53,7 @@ void Session::run(const Command& command, SteadyTime now) {
     case Verb::noop:
       return reply(replies::ok);
     case Verb::quit:
+      note_end(DialogueFacts::End::quit, "the session ends");
       give_up_mail("the device said QUIT", false);
       closing_ = true;
       return reply(replies::bye);
@@ -77,7 +90,9 @@ void Session::hello(std::string_view name, bool extended) {
   greeted_ = true;
   extended_ = extended;
   if (!extended) return reply("250 " + settings_->hostname);
-  output_ += extended_reply();
+  const std::string text = extended_reply();
+  output_ += text;
+  write_down(DialogueLine::Who::box, in_one_line(text));
 }
 
 std::string Session::extended_reply() const {
@@ -89,7 +104,7 @@ std::string Session::extended_reply() const {
   const bool tls = settings_->tls != TlsMode::off && settings_->tls_available;
   for (std::size_t i = 0; i < extension_names.size(); ++i) {
     const auto extension = static_cast<Extension>(i);
-    if (peer_.options.hidden.has(extension)) continue;
+    if (options().hidden.has(extension)) continue;
     if (extension == Extension::auth && !offers_auth()) continue;
     if (extension == Extension::starttls && (!tls || encrypted_)) continue;
     facts.shown.add(extension);
@@ -115,11 +130,14 @@ void Session::on_tls_started(SteadyTime now) {
   if (!wants_tls()) return;
   awaited_ = Awaited::nothing;
   last_heard_ = now;
+  log_.at(now);
+  write_down(DialogueLine::Who::note, "the connection is encrypted");
   encrypted_ = true;
   greeted_ = extended_ = authenticated_ = false;
   first_line_ = lf_only_ = true;
   helo_.clear();
   user_.clear();
+  proven_.reset();
   data_refused_.clear();
   if (std::exchange(thrown_away_, 0) > 0) {
     host_.remark(SMTP_STARTTLS_INJECTION, "thrown away before the handshake");
@@ -133,9 +151,10 @@ bool Session::offers_auth() const {
 }
 
 void Session::auth(std::string_view argument, SteadyTime now) {
+  auth_seen_ = true;
   if (mail_) return reply(replies::mail_open);
   if (authenticated_) return reply(replies::auth_already);
-  const bool shown = extended_ && !peer_.options.hidden.has(Extension::auth);
+  const bool shown = extended_ && !options().hidden.has(Extension::auth);
   if (settings_->auth != AuthMode::off && !offers_auth()) return reply(replies::auth_needs_tls);
   if (!offers_auth() || !shown) {
     QuirkSet seen;
@@ -166,11 +185,14 @@ void Session::auth_end(const AuthExchange& exchange, SteadyTime now) {
   held_reply_ = replies::auth_ok;
   if (right) {
     user_ = exchange.user();
+    proven_ = host_.device_of(user_);
   } else if (compare || broken) {
     host_.remark(SMTP_AUTH_WRONG, printable(exchange.user(), shown_bytes_max));
+    facts_.trouble = true;
+    write_down(DialogueLine::Who::note, broken ? "that was no login" : "wrong user or password");
     QuirkSet seen;
     seen.add(Quirk::wrong_password);
-    const bool refused = required || peer_.options.refused.has(Quirk::wrong_password);
+    const bool refused = required || options().refused.has(Quirk::wrong_password);
     if (refused) held_reply_ = broken ? replies::auth_broken : replies::auth_wrong;
     if (!refused) quirks_.add(seen);
   }
@@ -195,7 +217,8 @@ void Session::mail(std::string_view argument) {
   mail_->declared_size = parameters.size;
   Envelope& envelope = mail_->envelope;
   envelope.listener = peer_.listener;
-  envelope.device = peer_.device;
+  envelope.device = proven_ ? proven_->name : peer_.device;
+  envelope.known_by = to_string(proven_ ? proven_->by : peer_.known_by);
   envelope.device_address = peer_.device_address;
   envelope.helo = helo_;
   if (!path) return refuse_mail(replies::bad_sender);
@@ -243,7 +266,7 @@ void Session::rcpt(std::string_view argument) {
 std::string Session::why_no_recipient(const PathArgument& path) {
   const std::string_view domain = domain_of(path.address);
   const bool foreign = !domain.empty() && !in_zones(domain, settings_->zones);
-  if (foreign && !peer_.options.foreign_recipients) return std::string(replies::not_ours);
+  if (foreign && !options().foreign_recipients) return std::string(replies::not_ours);
   const std::size_t bytes = mail_->recipients_bytes + path.address.size() + field_overhead;
   if (mail_->envelope.recipients.size() >= settings_->limits.recipients ||
       bytes > recipients_bytes_max) {
@@ -277,7 +300,7 @@ void Session::data(SteadyTime now) {
     return refuse_data(replies::cannot_store);
   }
   in_data_ = true;
-  scanner_.reset(lf_only_ && !peer_.options.refused.has(Quirk::lf_only));
+  scanner_.reset(lf_only_ && !options().refused.has(Quirk::lf_only));
   reply(replies::go_ahead);
 }
 

@@ -96,7 +96,10 @@ Wire::Step Wire::after(int result) {
     case SSL_ERROR_ZERO_RETURN:
       return {State::ended};
     case SSL_ERROR_SSL:
-      if (error_.empty()) error_ = take_tls_error();
+      if (error_.empty()) {
+        error_ = take_tls_error();
+        alert_ = error_.find(" alert ") != std::string::npos;
+      }
       return {State::broken};
     default:
       if (error_.empty()) error_ = "the device broke the connection off";
@@ -115,6 +118,7 @@ void Wire::say_goodbye() {
 }
 
 std::string Wire::why() const {
+  if (error_.empty()) return "the device broke the connection off";
   if (offered_version_ == 0 || offered_version_ >= TLS1_2_VERSION) return error_;
   return error_ + "; the device offers at most " + name_of_version(offered_version_);
 }

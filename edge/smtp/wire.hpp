@@ -44,9 +44,11 @@ class Wire {
   // The first call begins; false from is_encrypted() until it is done.
   Step handshake(const std::shared_ptr<const TlsContext>& context);
   bool is_encrypted() const { return encrypted_; }
-  bool has_pending() const;              // bytes that the socket will not announce again
-  void say_goodbye();                    // close_notify, as far as the socket takes it
-  std::string why() const;               // TLS failed, for people
+  bool has_pending() const;  // bytes that the socket will not announce again
+  void say_goodbye();        // close_notify, as far as the socket takes it
+  std::string why() const;   // TLS failed, for people
+  bool has_alert() const { return encrypted_ && !error_.empty() && alert_; }  // … by the peer
+  bool has_heard_hello() const { return offered_version_ != 0; }
   std::string_view tls_version() const;  // "TLSv1.3"; empty in clear text
   bool is_old_tls() const;               // 1.0 or 1.1
 
@@ -60,6 +62,7 @@ class Wire {
   std::string error_;
   int offered_version_ = 0;  // the newest in the peer's ClientHello
   bool encrypted_ = false;
+  bool alert_ = false;  // error_ is what the peer said
 };
 
 // OpenSSL calls it with each ClientHello.

@@ -9,6 +9,8 @@
 #include "common/mail_head.hpp"
 #include "common/record_json.hpp"
 #include "common/text.hpp"
+#include "edge/status/device_answers.hpp"
+#include "edge/status/makers.hpp"
 
 namespace alarmwire::status {
 namespace {
@@ -66,10 +68,12 @@ json::array stages(const RecordHeader& header, const std::vector<uplink::StageNo
 }  // namespace
 
 BoxCommands::BoxCommands(boost::asio::io_context& context, spool::Spool& spool,
-                         const uplink::Uplink& uplink, std::function<BoxFigures()> figures)
+                         const uplink::Uplink& uplink, std::function<BoxFigures()> figures,
+                         Dialogues dialogues)
     : spool_(spool),
       uplink_(uplink),
       figures_(std::move(figures)),
+      dialogues_(std::move(dialogues)),
       tail_(std::make_shared<Tail>(context, spool, describe_with_head)) {}
 
 void BoxCommands::install(control::Server& server) {
@@ -77,9 +81,12 @@ void BoxCommands::install(control::Server& server) {
   server.handle("status", [this](Request, const Reply& reply) {
     reply->result(status::describe(figures_()));
   });
-  server.handle("devices", [this](Request, const Reply& reply) {
-    reply->result({{"devices", describe_devices(figures_().door)}});
-  });
+  server.handle("devices",
+                [this](Request request, const Reply& reply) { devices(request, reply); });
+  server.handle("dialogues",
+                [this](Request request, const Reply& reply) { dialogues(request, reply); });
+  server.handle("device-settings",
+                [this](Request request, const Reply& reply) { device_settings(request, reply); });
   server.handle("certificate", [this](Request, const Reply& reply) {
     reply->result(describe_certificate(figures_().door.certificate));
   });
@@ -89,6 +96,31 @@ void BoxCommands::install(control::Server& server) {
   server.handle("alarm-body",
                 [this](Request request, const Reply& reply) { body(request, reply); });
   server.handle("tail", [this](Request, const Reply& reply) { tail_->add(reply); });
+}
+
+void BoxCommands::devices(const json::object& request, const Reply& reply) {
+  const std::string device = control::text_of(request, "device");
+  json::array list = describe_devices(figures_(), device);
+  if (!device.empty() && list.empty()) return reply->error("no device has this name or address");
+  reply->result({{"devices", std::move(list)}});
+}
+
+void BoxCommands::dialogues(const json::object& request, const Reply& reply) {
+  const std::string device = control::text_of(request, "device");
+  const std::vector<smtp::Dialogue> kept = dialogues_(device);
+  if (kept.empty() && describe_devices(figures_(), device).empty())
+    return reply->error("no device has this name or address");
+  reply->result({{"dialogues", describe_dialogues(kept)}});
+}
+
+void BoxCommands::device_settings(const json::object& request, const Reply& reply) {
+  const std::string maker = control::text_of(request, "maker");
+  if (!maker.empty() && maker_called(maker) == nullptr) {
+    std::string names;
+    for (const Maker& one : makers()) names += (names.empty() ? "" : ", ") + std::string(one.name);
+    return reply->error("nothing is known of this maker; there are " + names);
+  }
+  reply->result(describe_settings(figures_(), control::text_of(request, "device"), maker));
 }
 
 void BoxCommands::alarms(const json::object& request, const Reply& reply) {

@@ -1,10 +1,12 @@
 #include "edge/status/box_status.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <set>
 #include <string_view>
 
 #include "common/text.hpp"
+#include "edge/status/device_answers.hpp"
 
 namespace alarmwire::status {
 namespace {
@@ -95,53 +97,18 @@ json::object describe_spool(const spool::Snapshot& spool) {
   };
 }
 
-std::string_view name_of(smtp::ReplyMode mode) {
-  switch (mode) {
-    case smtp::ReplyMode::assured:
-      return "assured";
-    case smtp::ReplyMode::pass_through:
-      return "pass-through";
-    case smtp::ReplyMode::store_and_forward:
-      return "store-and-forward";
-  }
-  return "?";
-}
-
-std::string_view name_of(smtp::TlsMode mode) {
-  switch (mode) {
-    case smtp::TlsMode::off:
-      return "off";
-    case smtp::TlsMode::offered:
-      return "starttls";
-    case smtp::TlsMode::required:
-      return "required";
-    case smtp::TlsMode::implicit:
-      return "implicit";
-  }
-  return "?";
-}
-
-std::string_view name_of(smtp::AuthMode mode) {
-  switch (mode) {
-    case smtp::AuthMode::off:
-      return "off";
-    case smtp::AuthMode::optional:
-      return "optional";
-    case smtp::AuthMode::required:
-      return "required";
-  }
-  return "?";
-}
-
 json::object describe_door(const smtp::DoorSnapshot& door) {
+  const auto unknown = std::count_if(
+      door.devices.begin(), door.devices.end(),
+      [](const smtp::Device& device) { return device.known_by == smtp::KnownBy::nothing; });
   json::array listeners;
   for (const smtp::ListenerStatus& listener : door.listeners)
     listeners.push_back({{"name", listener.name},
                          {"address", listener.address},
                          {"port", listener.port},
-                         {"reply", name_of(listener.reply)},
-                         {"tls", name_of(listener.tls)},
-                         {"auth", name_of(listener.auth)},
+                         {"reply", status::name_of(listener.reply)},
+                         {"tls", status::name_of(listener.tls)},
+                         {"auth", status::name_of(listener.auth)},
                          {"legacy_tls", listener.legacy_tls}});
   return {
       {"listeners", std::move(listeners)},
@@ -149,6 +116,8 @@ json::object describe_door(const smtp::DoorSnapshot& door) {
       {"accepted", door.accepted},
       {"lost", door.lost},
       {"refused_sessions", door.refused_sessions},
+      {"devices", door.devices.size()},
+      {"unknown_devices", unknown},
   };
 }
 
@@ -216,28 +185,6 @@ json::object describe_certificate(const smtp::Identity& certificate) {
           {"names", std::move(names)},
           {"addresses", json::array(addresses.begin(), addresses.end())},
           {"ca_pem", certificate.ca_pem}};
-}
-
-json::array describe_devices(const smtp::DoorSnapshot& door) {
-  json::array list;
-  for (const smtp::Device& device : door.devices) {
-    json::array quirks;
-    for (std::size_t i = 0; i < smtp::quirk_count; ++i) {
-      const auto quirk = static_cast<smtp::Quirk>(i);
-      if (device.quirks.has(quirk)) quirks.emplace_back(smtp::to_string(quirk));
-    }
-    list.push_back({{"address", device.address},
-                    {"name", scrub_utf8(device.name)},
-                    {"sessions", device.sessions},
-                    {"accepted", device.accepted},
-                    {"lost", device.lost},
-                    {"last_heard_us", device.last_heard_us},
-                    {"last_mail_us", device.last_mail_us},
-                    {"last_error_us", device.last_error_us},
-                    {"last_error", scrub_utf8(device.last_error)},
-                    {"quirks", std::move(quirks)}});
-  }
-  return list;
 }
 
 }  // namespace alarmwire::status

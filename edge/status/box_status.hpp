@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,13 +23,13 @@ struct BoxFigures {
   uplink::LinkStatus link;
   spool::Snapshot spool;
   smtp::DoorSnapshot door;
+  std::shared_ptr<const std::vector<smtp::DeviceEntry>> devices;  // as configured; may be null
   std::vector<FaultBook::Open> faults;
   std::int64_t uptime_s = 0;
   WallTimeUs now_us = 0;
 };
 
 boost::json::object describe(const BoxFigures& figures);
-boost::json::array describe_devices(const smtp::DoorSnapshot& door);
 // What devices need to trust the box: its certificate's facts and its CA, in PEM. No key.
 boost::json::object describe_certificate(const smtp::Identity& certificate);
 

@@ -242,6 +242,47 @@ TEST(StartTls, RequiredKeepsMailAndAuthOutOfClearText) {
   EXPECT_EQ(transcript.lost.size(), 1u);
 }
 
+// --- whose the user is ---
+
+Setting with_device(AuthMode mode) {
+  Setting setting = with(mode);
+  KnownDevice gate{"gate", KnownBy::user, "", {}};
+  gate.options.foreign_recipients = true;
+  setting.users["tim"] = gate;
+  return setting;
+}
+
+const std::string foreign = "RCPT TO:<x@gmail.com>\r\nDATA\r\n.\r\n";
+
+TEST(Auth, AProvenUserNamesTheDeviceAndBringsItsSwitches) {
+  const Transcript transcript = replay_all_ways(
+      ehlo + plain("tim", "tanstaaftanstaaf") + mail + foreign, with_device(AuthMode::optional));
+  ASSERT_EQ(transcript.mails.size(), 1u);
+  EXPECT_EQ(transcript.mails[0].envelope.device, "gate");
+  EXPECT_EQ(transcript.mails[0].envelope.known_by, "user");
+  EXPECT_EQ(transcript.mails[0].envelope.device_address, "192.0.2.7");
+}
+
+TEST(Auth, AWrongPasswordNamesNobody) {
+  const Transcript transcript =
+      replay_all_ways(ehlo + plain("tim", "wrong") + mail + rcpt + "DATA\r\n.\r\n" + mail + foreign,
+                      with_device(AuthMode::optional));
+  ASSERT_EQ(transcript.mails.size(), 1u);
+  EXPECT_EQ(transcript.mails[0].envelope.device, "cam-1");
+  EXPECT_EQ(transcript.mails[0].envelope.known_by, "unknown");
+}
+
+TEST(StartTls, ForgetsWhoseTheUserWas) {
+  Setting setting = with_device(AuthMode::optional);
+  setting.session.tls = TlsMode::offered;
+  const Transcript transcript =
+      replay_all_ways(ehlo + plain("tim", "tanstaaftanstaaf") + "STARTTLS\r\n<TLS>" + ehlo + mail +
+                          rcpt + "DATA\r\n.\r\n",
+                      setting);
+  ASSERT_EQ(transcript.mails.size(), 1u);
+  EXPECT_EQ(transcript.mails[0].envelope.device, "cam-1");
+}
+
 TEST(ImplicitTls, SaysNothingBeforeTheHandshake) {
   EXPECT_EQ(replay("", whole(), with(TlsMode::implicit)).replies, "");
   const Transcript transcript = replay_all_ways("<TLS>" + ehlo + mail, with(TlsMode::implicit));
@@ -251,16 +292,7 @@ TEST(ImplicitTls, SaysNothingBeforeTheHandshake) {
 }
 
 TEST(ImplicitTls, AHandshakeThatNeverComesEndsTheSession) {
-  struct Host final : SessionHost {
-    bool has_room(std::uint64_t) override { return true; }
-    bool begin(const Envelope&, std::optional<std::uint64_t>) override { return true; }
-    void append(std::string, bool) override {}
-    void finish() override {}
-    void lost(const Envelope&, const std::string&) override {}
-    void remark(const log::Event&, std::string_view) override {}
-    std::string nonce() override { return ""; }
-    std::chrono::milliseconds auth_delay(bool) override { return {}; }
-  } host;
+  IdleHost host;
   const auto settings = std::make_shared<SessionSettings>(with(TlsMode::implicit).session);
   Session session(settings, {}, host, SteadyTime{});
   session.on_time(SteadyTime{} + tls_handshake_time / 2);

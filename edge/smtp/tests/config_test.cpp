@@ -119,21 +119,35 @@ TEST(Network, ContainsWhatItsPrefixSays) {
   }
 }
 
+TEST(DeviceTable, UsersOfOneAddressAreDevicesOfTheirOwn) {
+  DeviceTable table;
+  table.heard("192.0.2.7", {}, 1);
+  EXPECT_EQ(table.all().at(0).name, "192.0.2.7");
+  EXPECT_EQ(table.all().at(0).known_by, KnownBy::nothing);
+  table.heard("192.0.2.7", {"gate", KnownBy::user, "", {}}, 2).accepted = 3;
+  table.heard("192.0.2.7", {"hall", KnownBy::user, "", {}}, 3).accepted = 4;
+  ASSERT_EQ(table.all().size(), 2u);  // nothing came from there without a user
+  EXPECT_EQ(table.all().at(0).name, "gate");
+  EXPECT_EQ(table.all().at(1).accepted, 4u);
+  table.heard("192.0.2.7", {}, 4).accepted = 1;
+  EXPECT_EQ(table.all().size(), 3u);
+}
+
 TEST(DeviceTable, IsBoundedAndKeepsWhoeverHasASession) {
   DeviceTable table;
-  Device& first = table.heard("first", "cam", 1);
+  Device& first = table.heard("first", {"cam"}, 1);
   first.sessions = 1;
   first.accepted = 7;
   for (std::size_t i = 0; i < 2 * devices_max; ++i) {
-    table.heard(std::to_string(i), "", static_cast<WallTimeUs>(2 + i));
+    table.heard(std::to_string(i), {""}, static_cast<WallTimeUs>(2 + i));
   }
   EXPECT_EQ(table.all().size(), devices_max);
-  EXPECT_EQ(table.heard("first", "cam", 9).accepted, 7u);
+  EXPECT_EQ(table.heard("first", {"cam"}, 9).accepted, 7u);
 }
 
 TEST(DeviceTable, ADeviceHasItsShareOfTheLogAndItsExcessIsCounted) {
   DeviceTable table;
-  const Device& device = table.heard("a", "cam", 1);
+  const Device& device = table.heard("a", {"cam"}, 1);
   const SteadyTime start = SteadyTime{} + 1h;
   std::size_t allowed = 0;
   for (int i = 0; i < 100; ++i) allowed += table.share_of_log(device, start).allowed ? 1 : 0;
@@ -146,8 +160,8 @@ TEST(DeviceTable, ADeviceHasItsShareOfTheLogAndItsExcessIsCounted) {
 
 TEST(DeviceTable, AnswersToAuthComeLaterWithEveryWrongPasswordUpToALimitAndForAWhile) {
   DeviceTable table;
-  const Device& device = table.heard("a", "cam", 1);
-  const Device& other = table.heard("b", "cam", 1);
+  const Device& device = table.heard("a", {"cam"}, 1);
+  const Device& other = table.heard("b", {"cam"}, 1);
   const SteadyTime start = SteadyTime{} + 1h;
   EXPECT_EQ(table.auth_delay(device, true, start), 0ms);
   for (const auto expected : {1000ms, 2000ms, 4000ms, 5000ms, 5000ms}) {

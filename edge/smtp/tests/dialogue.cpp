@@ -36,6 +36,10 @@ class FakeHost final : public SessionHost {
   std::chrono::milliseconds auth_delay(bool right) override {
     return std::chrono::milliseconds(right ? 0 : 5000);
   }
+  std::optional<KnownDevice> device_of(const std::string& user) override {
+    const auto found = setting_.users.find(user);
+    return found != setting_.users.end() ? std::optional(found->second) : std::nullopt;
+  }
 
   bool answer(Session& session, SteadyTime now) {
     if (!setting_.answers) return false;
@@ -71,6 +75,10 @@ void end(Session& session, Ending ending, SteadyTime now, const Setting& setting
       return session.on_abort();
     case Ending::idle:
       return session.on_time(now + setting.session.limits.idle_time);
+    case Ending::late:
+      return session.on_time(now + setting.session.limits.session_time);
+    case Ending::tls_failed:
+      return session.on_tls_failed(setting.tls_failure);
   }
 }
 
@@ -155,6 +163,9 @@ Transcript replay(std::string_view bytes, const Cuts& cuts, const Setting& setti
   drain();
   transcript.quirks = session.quirks();
   transcript.user = session.user();
+  transcript.dialogue = session.log().lines();
+  for (const Finding& finding : diagnose(session.facts(), transcript.dialogue))
+    transcript.findings.emplace_back(to_string(finding.id));
   transcript.encrypted = session.is_encrypted();
   transcript.closed = session.is_closing();
   return transcript;

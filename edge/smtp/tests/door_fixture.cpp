@@ -148,6 +148,21 @@ void Client::reset() {
   ::close(std::exchange(fd_, -1));
 }
 
+class DoorTest::Directory final : public DeviceDirectory {
+ public:
+  explicit Directory(const DoorTest& test) : test_(test) {}
+  KnownDevice at(const boost::asio::ip::address&) override {
+    return {"cam-1", KnownBy::network, "", test_.device};
+  }
+  std::optional<KnownDevice> of_user(const std::string& user) override {
+    if (user != test_.device_user) return {};
+    return KnownDevice{"proven", KnownBy::user, "", {}};
+  }
+
+ private:
+  const DoorTest& test_;
+};
+
 DoorTest::DoorTest() : work_(context.get_executor()), thread_([this] { context.run(); }) {
   config.hostname = "box.internal";
   config.listeners.resize(1);
@@ -163,12 +178,8 @@ DoorTest::~DoorTest() {
 
 void DoorTest::open(std::vector<InheritedSocket> inherited) {
   on_loop([&] {
-    auto opened = Door::open(
-        context, config, intake,
-        [this](const auto&) {
-          return KnownDevice{"cam-1", device};
-        },
-        inherited);
+    auto opened =
+        Door::open(context, config, intake, std::make_shared<Directory>(*this), inherited);
     if (opened.has_error()) {
       ADD_FAILURE() << opened.error().diagnostics;
     } else {

@@ -101,9 +101,11 @@ class DoorTest : public testing::Test {
   MemoryIntake intake{context};
   Config config;
   DeviceOptions device;
+  std::string device_user;  // his device is called "proven"
   std::unique_ptr<Door> door;
 
  private:
+  class Directory;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
 };

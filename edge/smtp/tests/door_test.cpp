@@ -85,6 +85,28 @@ TEST_F(DoorTest, ASlowIntakeStopsTheSenderAndNothingIsLost) {
   });
 }
 
+TEST_F(DoorTest, AMailIsBookedToTheDeviceWhoseUserProvedHimself) {
+  auto users = std::make_shared<Credentials>();
+  users->add("tim", "secret");
+  config.credentials = users;
+  device_user = "tim";
+  open();
+  Client client(port());
+  client.reply();
+  client.say("EHLO x");
+  EXPECT_EQ(client.say("AUTH PLAIN AHRpbQBzZWNyZXQ=").substr(0, 3), "235");
+  accept_mail(client, "x\r\n");
+  ASSERT_TRUE(eventually([this] { return door->snapshot().accepted == 1; }));
+  const std::vector<Device> devices = snapshot().devices;
+  ASSERT_EQ(devices.size(), 1u);
+  EXPECT_EQ(devices[0].name, "proven");
+  EXPECT_EQ(devices[0].known_by, KnownBy::user);
+  EXPECT_EQ(devices[0].accepted, 1u);
+  EXPECT_EQ(devices[0].sessions, 1u);
+  client.say("QUIT");
+  EXPECT_TRUE(eventually([this] { return door->snapshot().devices.at(0).sessions == 0; }));
+}
+
 TEST_F(DoorTest, PipelinedCommandsWaitForTheReply) {
   open();
   intake.hold_outcomes = true;

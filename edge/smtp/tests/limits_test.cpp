@@ -98,16 +98,7 @@ TEST(Limits, MailsAreProgress) {
 }
 
 TEST(Limits, APeerThatDoesNotReadItsRepliesIsNotReadFurther) {
-  struct Host final : SessionHost {
-    bool has_room(std::uint64_t) override { return true; }
-    bool begin(const Envelope&, std::optional<std::uint64_t>) override { return true; }
-    void append(std::string, bool) override {}
-    void finish() override {}
-    void lost(const Envelope&, const std::string&) override {}
-    void remark(const log::Event&, std::string_view) override {}
-    std::string nonce() override { return ""; }
-    std::chrono::milliseconds auth_delay(bool) override { return {}; }
-  } host;
+  IdleHost host;
   auto settings = std::make_shared<SessionSettings>();
   settings->limits.commands_without_progress = 1'000'000;
   Session session(settings, {}, host, SteadyTime{});
@@ -121,17 +112,7 @@ TEST(Limits, APeerThatDoesNotReadItsRepliesIsNotReadFurther) {
 
 // A byte every ten seconds: slower than anything that still mails.
 TEST(Limits, ASlowSenderIsNotCut) {
-  struct Host final : SessionHost {
-    bool has_room(std::uint64_t) override { return true; }
-    bool begin(const Envelope&, std::optional<std::uint64_t>) override { return true; }
-    void append(std::string, bool) override {}
-    void finish() override { finished = true; }
-    void lost(const Envelope&, const std::string&) override {}
-    void remark(const log::Event&, std::string_view) override {}
-    std::string nonce() override { return ""; }
-    std::chrono::milliseconds auth_delay(bool) override { return {}; }
-    bool finished = false;
-  } host;
+  IdleHost host;
   SteadyTime now{};
   Session session(std::make_shared<SessionSettings>(), {}, host, now);
   for (const char c :

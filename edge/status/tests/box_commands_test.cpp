@@ -33,8 +33,11 @@ class BoxCommandsTest : public ::testing::Test, private spool::Observer {
       centre.centre = {"::1", centre_.port(), std::chrono::milliseconds(2000)};
       centre.ledger_id_file = folder_.path() + "/ledger-id";
       uplink_ = std::make_unique<uplink::Uplink>(box_, *spool_, centre, uplink::Callbacks{});
-      commands_ =
-          std::make_unique<BoxCommands>(box_, *spool_, *uplink_, [this] { return figures_; });
+      commands_ = std::make_unique<BoxCommands>(
+          box_, *spool_, *uplink_, [this] { return figures_; },
+          [this](std::string_view device) {
+            return device == "gate" ? dialogues_ : std::vector<smtp::Dialogue>{};
+          });
       commands_->install(socket_);
     });
   }
@@ -104,6 +107,7 @@ class BoxCommandsTest : public ::testing::Test, private spool::Observer {
   // On the box's thread only:
   std::unique_ptr<uplink::Uplink> uplink_;
   std::unique_ptr<BoxCommands> commands_;
+  std::vector<smtp::Dialogue> dialogues_;
   control::FakeServer socket_;
   BoxFigures figures_;
   std::set<RecordKey> told_;  // of these the commands know
@@ -129,6 +133,23 @@ TEST_F(BoxCommandsTest, status_and_devices_come_from_the_figures_of_the_moment) 
   figures_.door.devices.emplace_back().name = "cam \xff";
   EXPECT_EQ(result("status").at("verdict"), "green");
   EXPECT_EQ(result("devices").at("devices").at(0).at("name"), "cam \ufffd");
+}
+
+TEST_F(BoxCommandsTest, one_device_its_dialogues_and_what_to_type_into_it) {
+  smtp::Device gate;
+  gate.name = "gate";
+  gate.address = "192.0.2.7";
+  figures_.door.devices = {gate};
+  dialogues_.emplace_back().device = "gate";
+  EXPECT_EQ(result("devices", {{"device", "gate"}}).at("devices").as_array().size(), 1u);
+  EXPECT_EQ(result("dialogues", {{"device", "gate"}}).at("dialogues").as_array().size(), 1u);
+  EXPECT_EQ(result("dialogues", {{"device", "192.0.2.7"}}).at("dialogues").as_array().size(), 0u);
+  EXPECT_EQ(error("devices", {{"device", "attic"}}), "no device has this name or address");
+  EXPECT_EQ(error("dialogues", {{"device", "attic"}}), "no device has this name or address");
+  EXPECT_EQ(result("device-settings", {{"device", "attic"}, {"maker", "axis"}}).at("maker"),
+            "axis");
+  EXPECT_NE(error("device-settings", {{"device", "gate"}, {"maker", "x"}}).find("hikvision"),
+            std::string::npos);
 }
 
 TEST_F(BoxCommandsTest, lists_the_newest_first_and_only_what_waits_if_asked) {

@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "edge/status/device_answers.hpp"
+
 namespace alarmwire::status {
 namespace {
 
@@ -73,7 +75,29 @@ TEST_F(BoxStatusTest, bytes_of_strangers_are_shown_as_valid_text) {
   figures_.door.devices.push_back(device);
   const auto object = describe(figures_);
   EXPECT_EQ(object.at("link").at("last_error").as_string(), "\xef\xbf\xbd\xef\xbf\xbd");
-  EXPECT_EQ(describe_devices(figures_.door).at(0).at("name").as_string(), "cam\xef\xbf\xbd");
+  EXPECT_EQ(describe_devices(figures_).at(0).at("name").as_string(), "cam\xef\xbf\xbd");
+}
+
+TEST_F(BoxStatusTest, every_device_is_listed_heard_or_not_and_strangers_are_marked) {
+  smtp::Device known;
+  known.name = "gate";
+  known.address = "192.0.2.7";
+  known.known_by = smtp::KnownBy::mac;
+  known.mac = "00:40:8c:12:34:56";
+  smtp::Device stranger;
+  stranger.name = stranger.address = "192.0.2.8";
+  figures_.door.devices = {known, stranger};
+  figures_.devices =
+      std::make_shared<const std::vector<smtp::DeviceEntry>>(std::vector<smtp::DeviceEntry>{
+          {"gate", "", known.mac, "", {}}, {"hall", "192.0.2.9", "", "", {}}});
+  const auto list = describe_devices(figures_);
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_EQ(list.at(0).at("known_by").as_string(), "mac");
+  EXPECT_EQ(list.at(0).at("mac").as_string(), known.mac);
+  EXPECT_EQ(list.at(1).at("known_by").as_string(), "unknown");
+  EXPECT_EQ(list.at(2).at("name").as_string(), "hall");
+  EXPECT_TRUE(list.at(2).at("known_by").is_null());
+  EXPECT_EQ(describe(figures_).at("door").at("unknown_devices").to_number<int>(), 1);
 }
 
 TEST_F(BoxStatusTest, listeners_say_how_safe_they_are_and_the_certificate_has_no_key) {
