@@ -12,6 +12,7 @@
 #include "cli/daemon_commands.hpp"
 #include "cli/device_commands.hpp"
 #include "cli/local_commands.hpp"
+#include "cli/provisioning_commands.hpp"
 #include "cli/test_mail.hpp"
 #include "common/text.hpp"
 
@@ -32,6 +33,9 @@ struct Wish {
   std::string role;
   std::string maker;
   AlarmList list;
+  TicketWish ticket;
+  EnrolWish enrolment;
+  std::int64_t number = 0;
   TestMail test;
   bool watch = false;
   bool raw = false;
@@ -114,12 +118,70 @@ void add_device_commands(CLI::App& app, Wish& wish) {
   })->add_option("--maker", wish.maker, "With hints for a maker's devices: hikvision, dahua, …");
 }
 
+void add_box_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const box = noun(app, "box", "The centre's boxes");
+  verb(box, wish, "list", "All boxes and how they are doing, and who waits for approval",
+       list_boxes);
+  const auto one = [&](const char* name, const char* about,
+                       std::function<int(const Context&)> action) {
+    CLI::App* const sub = verb(box, wish, name, about, std::move(action));
+    sub->add_option("ID", wish.id, "The box's id")->required();
+    return sub;
+  };
+  one("show", "A box that a ticket enrolled, with its six check words",
+      [&](const Context& context) { return show_box(context, wish.id); });
+  one("approve", "Let a box in that waits, after its six words were compared",
+      [&](const Context& context) { return change_box(context, "approve", wish.id); });
+  one("revoke", "Shut a box out; what it delivered stays",
+      [&](const Context& context) { return change_box(context, "revoke", wish.id); });
+  one("rename", "Another name for people; the id stays",
+      [&](const Context& context) { return rename_box(context, wish.id, wish.name); })
+      ->add_option("NAME", wish.name, "The new name")
+      ->required();
+}
+
+void add_ticket_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const ticket = noun(app, "ticket", "The centre's tickets: the right to enrol one box");
+  CLI::App* const create =
+      verb(ticket, wish, "create", "A new ticket, as text and QR code",
+           [&](const Context& context) { return create_ticket(context, wish.ticket); });
+  create->add_option("--site", wish.ticket.site, "The id its box will have")->required();
+  create->add_option("--name", wish.ticket.name, "The site's name, for people");
+  create->add_option("--expires", wish.ticket.expires, "How long it is good: 90m, 12h, 7d");
+  create->add_option("--approve", wish.ticket.approve, "Who lets the box in")
+      ->check(CLI::IsMember({"auto", "manual"}));
+  create->add_option("--endpoint", wish.ticket.endpoints,
+                     "Where the box finds this centre, HOST:PORT (without: as configured)");
+  create->add_option("--png", wish.ticket.png_file, "The QR code as a picture; the file to write");
+  verb(ticket, wish, "list", "All tickets and what became of them", list_tickets);
+  const auto one = [&](const char* name, const char* about,
+                       std::function<int(const Context&)> action) {
+    verb(ticket, wish, name, about, std::move(action))
+        ->add_option("NUMBER", wish.number, "The ticket's number")
+        ->required();
+  };
+  one("show", "One ticket; not its secret, which nobody has any more",
+      [&](const Context& context) { return show_ticket(context, wish.number); });
+  one("revoke", "Make a ticket worthless that was not used",
+      [&](const Context& context) { return revoke_ticket(context, wish.number); });
+  verb(&app, wish, "journal", "Who did what with tickets and boxes, and when", show_journal);
+  CLI::App* const enrol_verb =
+      verb(&app, wish, "enrol", "Enrol this box by a ticket: from stdin, a file or a photo",
+           [&](const Context& context) { return enrol(context, wish.enrolment); });
+  CLI::Option* const file = enrol_verb->add_option("--ticket-file", wish.enrolment.ticket_file,
+                                                   "The ticket's text; - for stdin");
+  enrol_verb->add_option("--qr", wish.enrolment.photo_file, "A photo of the code, PNG or JPEG")
+      ->excludes(file);
+  enrol_verb->add_flag("--anew", wish.enrolment.anew,
+                       "Even if this box is enrolled: it gives that up at once");
+}
+
 void add_daemon_commands(CLI::App& app, Wish& wish) {
   verb(&app, wish, "status", "How the box or the centre is doing", [&](const Context& context) {
     return wish.watch ? watch_status(context) : show_status(context);
   })->add_flag("--watch", wish.watch, "Again every second, until interrupted");
-  verb(noun(app, "box", "The centre's boxes"), wish, "list", "All boxes and how they are doing",
-       list_boxes);
+  add_box_commands(app, wish);
+  add_ticket_commands(app, wish);
   add_device_commands(app, wish);
   CLI::App* const certificate = noun(app, "certificate", "What devices need to trust the box");
   verb(certificate, wish, "show", "Names, fingerprints, and how long it is valid",

@@ -71,10 +71,6 @@ int watch_status(const Context& context) {
   return daemon::exit_ok;
 }
 
-int list_boxes(const Context& context) {
-  return show_list(context, "boxes", "boxes", "boxes/1", render_boxes);
-}
-
 int show_certificate(const Context& context) {
   const auto result = ask(context, {{"command", "certificate"}});
   if (result.has_error()) return context.fail(result.error());

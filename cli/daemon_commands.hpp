@@ -12,7 +12,6 @@ inline constexpr std::chrono::seconds watch_every{1};
 
 int show_status(const Context& context);
 int watch_status(const Context& context);  // until it is interrupted
-int list_boxes(const Context& context);
 int show_certificate(const Context& context);
 // The box's CA, for import into devices; to `file`, or to stdout where that is empty.
 int export_certificate(const Context& context, bool der, const std::string& file);

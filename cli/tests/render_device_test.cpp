@@ -27,7 +27,8 @@ TEST(RenderDevices, SayHowEachIsKnown) {
   const std::string text = rendered(render_devices, R"([
     {"name": "gate", "known_by": "mac", "address": "192.0.2.7", "mac": "00:40:8c:12:34:56"},
     {"name": "192.0.2.8", "known_by": "unknown", "address": "192.0.2.8"},
-    {"name": "cellar", "known_by": null, "last_heard_us": 0}, {"name": "old", "last_heard_us": 5}])");
+    {"name": "cellar", "known_by": null, "last_heard_us": 0},
+    {"name": "old", "last_heard_us": 5}])");
   EXPECT_THAT(text, HasSubstr("gate       mac"));
   EXPECT_THAT(text, HasSubstr("192.0.2.8  unknown"));
   EXPECT_THAT(text, HasSubstr("cellar     silent"));
@@ -53,7 +54,8 @@ TEST(RenderDialogues, ShowWhoSaidWhatWhatIsWrongAndWhatMendsIt) {
      "lines": [{"who": "device", "at_ms": 10, "text": "RCPT TO:<x@gmail.com>"},
                {"who": "box", "at_ms": 10, "text": "550 5.7.1 not relayed"},
                {"who": "note", "at_ms": 20010, "text": "the device closed the connection"}],
-     "findings": [{"id": "foreign-recipient", "text": "sends to x@gmail.com", "fix": "set it"}]}])");
+     "findings": [{"id": "foreign-recipient", "text": "sends to x@gmail.com",
+                   "fix": "set it"}]}])");
   EXPECT_THAT(text, HasSubstr("gate from 192.0.2.7 at lan, clear text, 21 s, 0 accepted\n"));
   EXPECT_THAT(text, HasSubstr("    < RCPT TO:<x@gmail.com>\n    > 550 5.7.1 not relayed\n"));
   EXPECT_THAT(text, HasSubstr("    * the device closed the connection   (20 s later)\n"));
