@@ -56,6 +56,8 @@ inline constexpr std::string_view outlet_missing =
 inline constexpr std::string_view daemon_crashed =
     "daemon-crashed";  // event, both: left after a disk error, started anew
 inline constexpr std::string_view outlet_refused = "outlet-refused";  // event, centre
+inline constexpr std::string_view ticket_reused =
+    "ticket-reused";  // event, centre: a used ticket was shown by another box
 
 // Does it last until it ends (spool full), or did it just happen (a mail was lost)?
 bool is_state(std::string_view code);

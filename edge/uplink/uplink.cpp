@@ -49,8 +49,7 @@ Uplink::Uplink(boost::asio::io_context& context, spool::Spool& spool, Config con
       waiters_timer_(context),
       reconnect_timer_(context),
       delay_(std::random_device{}()),
-      alive_(std::make_shared<bool>(true)),
-      client_(link::LinkClient::make(config_.centre, *this)) {
+      alive_(std::make_shared<bool>(true)) {
   const Result<std::string> saved = read_file(config_.ledger_id_file);
   if (saved.has_value()) ledger_id_ = *saved;
 }
@@ -61,7 +60,9 @@ Uplink::~Uplink() {
   client_.reset();
 }
 
-void Uplink::start() {
+void Uplink::start(const link::LinkClientConfig& centre) {
+  if (client_ || stopped_) return;
+  client_ = link::LinkClient::make(centre, *this);
   status_.since_us = wall_now_us();
   connect();
 }
@@ -119,7 +120,7 @@ void Uplink::connect() {
 
 void Uplink::hurry() {
   const SteadyTime moment = steady_now();
-  if (stopped_ || is_up() || moment - hurried_at_ < hurry_gap) return;
+  if (stopped_ || !client_ || is_up() || moment - hurried_at_ < hurry_gap) return;
   if (attempt_ != 0 && moment - dialled_at_ < dialling_is_young) return;
   hurried_at_ = moment;
   reconnect_timer_.cancel();

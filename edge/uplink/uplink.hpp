@@ -61,7 +61,9 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   Uplink(boost::asio::io_context& context, spool::Spool& spool, Config config, Callbacks callbacks);
   ~Uplink() override;
 
-  void start();
+  void start() { start(config_.centre); }
+  // Where the centre is known only later. Until then nothing goes out, and nobody waits.
+  void start(const link::LinkClientConfig& centre);
   // Says Bye and closes; nobody waits any more. The spool may be closed after it.
   void stop();
 

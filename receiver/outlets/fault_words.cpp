@@ -152,6 +152,15 @@ constexpr Row rows[] = {
       "No outlet to the receiving system (EBÜS) is configured, or one was removed or renamed for "
       "which alarms still wait. They are not delivered. Check [[outlet]] in receiver.toml, put the "
       "old name back; or give them up with 'alarmwire outlet drop'."}},
+    {"ticket-reused",
+     {"Ticket ein zweites Mal verwendet",
+      "Eine andere Box hat ein schon verbrauchtes Ticket vorgezeigt und wurde abgewiesen. Am "
+      "Standort nachfragen, ob die richtige Box angemeldet ist (sechs Prüfwörter vergleichen, "
+      "alarmwire box show); sonst die Box sperren und ein neues Ticket ausstellen."},
+     {"Ticket used a second time",
+      "Another box showed a ticket that was used already, and was refused. Ask at the site whether "
+      "the right box is enrolled (compare the six words, alarmwire box show); if not, revoke the "
+      "box and issue a new ticket."}},
     {"daemon-crashed",
      {"Dienst nach Fehler neu gestartet",
       "Der Dienst hat sich nach einem Fehler des Datenträgers beendet und wurde neu gestartet. "

@@ -1,5 +1,6 @@
 #include "tunnel/client/tunnel_client.hpp"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "common/control.hpp"
+#include "common/control_request.hpp"
 
 namespace alarmwire::tunnel {
 
@@ -35,7 +37,49 @@ void TunnelClient::tell_stream(const std::string& peer, bool up) {
   if (streams_.size() >= peers_max && !streams_.contains(peer)) return;
   streams_[peer] = up;
   untold_.insert(peer);
+  hurry();
+}
+
+void TunnelClient::hurry() {
   if (connected_ && !busy_) next();
+}
+
+void TunnelClient::ask(boost::json::object request, Answer answer) {
+  if (stopped_ || !connected_ || questions_.size() >= questions_max)
+    return answer(Failure(Errc::closed, "alarmwire-tunnel does not answer on its control socket"));
+  questions_.push_back({std::move(request), std::move(answer)});
+  hurry();
+}
+
+void TunnelClient::give_peers(boost::json::array peers, std::function<void(const Status&)> done) {
+  peers_ = std::move(peers);
+  if (done) peers_wait_.push_back(std::move(done));
+  peers_due_ = true;
+  page_at_ = 0;
+  hurry();
+}
+
+void TunnelClient::send_page() {
+  const boost::json::array& all = *peers_;
+  const std::size_t end = std::min(page_at_ + peers_per_page, all.size());
+  boost::json::array page(all.begin() + static_cast<std::ptrdiff_t>(page_at_),
+                          all.begin() + static_cast<std::ptrdiff_t>(end));
+  boost::json::object request{
+      {"command", "peers"}, {"first", page_at_ == 0}, {"last", end == all.size()}};
+  request["peers"] = std::move(page);
+  page_at_ = end;
+  page_under_way_ = true;
+  peers_due_ = end != all.size();
+  send(std::move(request));
+}
+
+void TunnelClient::on_page(const Result<boost::json::object>& answer) {
+  page_under_way_ = false;
+  if (peers_due_ && answer) return;  // more pages, or a new list meanwhile
+  if (peers_due_ && page_at_ == 0) return;
+  peers_due_ = false;
+  const Status done = answer ? Status() : Status(answer.error());
+  for (const auto& each : std::exchange(peers_wait_, {})) each(done);
 }
 
 void TunnelClient::connect() {
@@ -49,15 +93,23 @@ void TunnelClient::connect() {
                           self->connected_ = true;
                           self->must_forget_ = true;
                           for (const auto& [peer, up] : self->streams_) self->untold_.insert(peer);
+                          self->peers_due_ = self->peers_.has_value();
+                          self->page_at_ = 0;
                           self->next();
                         });
 }
 
-// News of streams first, then the status; one request at a time.
+// Who may come in, then questions, then news of streams, then the status; one request at a time.
 void TunnelClient::next() {
   if (busy_ || !connected_) return;  // a timer that had fired already comes here too
   timer_.cancel();
   if (must_forget_) return send({{"command", "forget-streams"}});
+  if (peers_due_) return send_page();
+  if (!questions_.empty()) {
+    asked_ = std::move(questions_.front());
+    questions_.pop_front();
+    return send(asked_->request);
+  }
   if (untold_.empty()) return send({{"command", "status"}});
   telling_ = *untold_.begin();
   untold_.erase(untold_.begin());
@@ -104,8 +156,15 @@ void TunnelClient::on_answer() {
     must_forget_ = false;
     return next();
   }
+  boost::json::value* const result = answer.get_object().if_contains("result");
+  if (page_under_way_ || asked_) {
+    answered(result != nullptr && result->is_object()
+                 ? Result<boost::json::object>(std::move(result->get_object()))
+                 : Failure(Errc::invalid_argument, control::text_of(answer.get_object(), "error")));
+    if (!stopped_ && connected_ && !busy_) next();
+    return;
+  }
   if (telling_.empty()) {
-    boost::json::value* result = answer.get_object().if_contains("result");
     if (result == nullptr || !result->is_object()) return fail();
     status_ = std::move(result->get_object());
     if (was_reachable_ != true && on_change_) on_change_(true);
@@ -116,7 +175,17 @@ void TunnelClient::on_answer() {
   wait(poll_every, &TunnelClient::next);
 }
 
+void TunnelClient::answered(const Result<boost::json::object>& answer) {
+  if (page_under_way_) return on_page(answer);
+  const Question asked = *std::exchange(asked_, std::nullopt);
+  asked.answer(answer);
+}
+
 void TunnelClient::fail() {
+  const Failure gone(Errc::closed, "alarmwire-tunnel does not answer on its control socket");
+  page_under_way_ = false;  // given again after the reconnect
+  std::deque<Question> unanswered = std::exchange(questions_, {});
+  if (asked_) unanswered.push_front(*std::exchange(asked_, std::nullopt));
   deadline_.cancel();
   busy_ = false;
   connected_ = false;
@@ -126,6 +195,7 @@ void TunnelClient::fail() {
   if (was_reachable_ != false && on_change_) on_change_(false);
   was_reachable_ = false;
   wait(poll_every, &TunnelClient::connect);
+  for (const Question& question : unanswered) question.answer(gone);
 }
 
 void TunnelClient::wait(std::chrono::milliseconds time, void (TunnelClient::*then)()) {
