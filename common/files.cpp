@@ -47,10 +47,6 @@ Status sync_directory_of(const std::string& path) {
   return {};
 }
 
-std::string crash_note_path(const std::string& state_directory) {
-  return state_directory + "/crashed";
-}
-
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
@@ -89,6 +85,10 @@ Status make_directories(const std::string& path) {
   std::filesystem::create_directories(path, error);
   if (error) return errno_failure(error.value(), "creating " + path);
   return {};
+}
+
+std::string crash_note_path(const std::string& state_directory) {
+  return state_directory + "/crashed";
 }
 
 // Best effort: the disk that made the daemon leave may refuse this as well.

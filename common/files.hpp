@@ -26,5 +26,6 @@ Status make_directories(const std::string& path);
 // tell: a note in its state folder. Taking it removes it; nothing where there is none.
 void leave_crash_note(const std::string& state_directory, std::string_view reason);
 std::optional<std::string> take_crash_note(const std::string& state_directory);
+std::string crash_note_path(const std::string& state_directory);
 
 }  // namespace alarmwire

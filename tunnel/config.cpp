@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "common/account.hpp"
+
 namespace alarmwire::tunnel {
 namespace {
 
@@ -65,6 +67,18 @@ std::vector<PeerSettings> read_boxes(config::Table& root, KeyFiles key_files) {
   return boxes;
 }
 
+// `edge.user` is the edge daemon's to check; by default the account need not be there.
+std::optional<std::uint32_t> read_guarded(config::Table edge, KeyFiles key_files) {
+  const bool is_named = edge.has("user");
+  const std::string name = edge.string("user", "alarmwire-edge");
+  if (key_files == KeyFiles::leave) return std::nullopt;
+  edge.ignore_others();
+  const Result<Account> account = find_account(name);
+  if (account && account->uid != 0) return account->uid;
+  if (is_named) edge.problem("user", name + ": is no account that a daemon can run as");
+  return std::nullopt;
+}
+
 Prefix read_prefix(config::Table& table) {
   const std::string text = table.required_string("prefix");
   if (text.empty()) return {};
@@ -112,6 +126,7 @@ Settings read_settings(config::Table root, KeyFiles key_files) {
   settings.keep_interface = table.boolean("keep_interface", false);
   if (is_box) {
     settings.peers.push_back(read_centre(centre, key_files));
+    settings.guarded_uid = read_guarded(root.table("edge"), key_files);
     root.ignore("box");
   } else {
     settings.peers = read_boxes(root, key_files);

@@ -55,6 +55,9 @@ struct Settings {
   std::string control_group;
   bool keep_interface = false;  // leave interface and table in place when stopping
   std::vector<PeerSettings> peers;
+  // A box's alarmwire-edge, which may reach the centre's link only; none where the account is not
+  // there.
+  std::optional<std::uint32_t> guarded_uid;
 };
 
 // Reads [tunnel] and [[box]]. Problems are recorded in the reader: ask its finish(). `read`: for

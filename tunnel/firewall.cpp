@@ -18,6 +18,21 @@ std::string port_rules(const Rules& rules) {
          " } ct state new accept\n";
 }
 
+// Who may not begin a connection cannot reach anybody: so only first packets are looked at, and the
+// door's connections need not be tracked. Refused, not dropped: the caller knows at once. Asked is
+// "is it he": packets of the kernel itself have no user, and "is it another" would be false too.
+std::string guard_chains(const Rules& rules) {
+  if (!rules.guarded) return {};
+  const Guarded& guarded = *rules.guarded;
+  std::string text = "  chain of_guarded {\n";
+  text += "    meta l4proto tcp tcp flags & (syn | ack) != syn accept\n";
+  text += "    oifname \"" + rules.interface + "\" ip6 daddr " + guarded.centre.to_string() +
+          " tcp dport " + std::to_string(guarded.link_port) + " accept\n";
+  text += "    counter reject\n  }\n";
+  text += "  chain guarded {\n    type filter hook output priority filter - 1; policy accept;\n";
+  return text + "    meta skuid " + std::to_string(guarded.uid) + " jump of_guarded\n  }\n";
+}
+
 }  // namespace
 
 std::string table_name(const std::string& interface) {
@@ -63,8 +78,9 @@ std::string ruleset(const Rules& rules) {
   text += "    oifname " + link + " counter drop\n";
   text += "    oifname \"lo\" accept\n";
   text += "    ip6 daddr " + prefix + " counter drop\n";
-  text += "    ip6 saddr " + prefix + " counter drop\n  }\n}\n";
-  return text;
+  text += "    ip6 saddr " + prefix + " counter drop\n  }\n";
+  text += guard_chains(rules);
+  return text + "}\n";
 }
 
 Status apply(const std::string& text) {

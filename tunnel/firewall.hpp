@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,21 @@ namespace alarmwire::tunnel::firewall {
 
 inline constexpr int nft_wait_ms = 5000;
 
+// Who parses the bytes of strangers beside this tunnel: of its own accord it may reach the centre's
+// link and nothing else, on any interface. Answers on connections that others made pass.
+struct Guarded {
+  std::uint32_t uid = 0;
+  Ipv6 centre;
+  std::uint16_t link_port = 0;
+};
+
 struct Rules {
   std::string interface;  // is_valid_interface_name
   Prefix prefix;
   Ipv6 own_address;
   // New TCP connections from the tunnel: the link port at the centre, none at a box.
   std::vector<std::uint16_t> allow_tcp_ports;
+  std::optional<Guarded> guarded{};
 };
 
 std::string table_name(const std::string& interface);  // "alarmwire_wgedge"

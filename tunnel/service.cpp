@@ -147,6 +147,9 @@ Status Service::apply_firewall() const {
   rules.prefix = settings_.prefix;
   rules.own_address = settings_.prefix.address_of(secrets_.public_key);
   rules.allow_tcp_ports = settings_.allow_tcp_ports;
+  const std::optional<Ipv6> centre = centre_address(settings_);
+  if (centre && settings_.guarded_uid)
+    rules.guarded = firewall::Guarded{*settings_.guarded_uid, *centre, settings_.link_port};
   return firewall::apply(firewall::ruleset(rules));
 }
 

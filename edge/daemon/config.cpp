@@ -22,6 +22,13 @@ spool::Config parse_spool(config::Table table, const std::string& state_director
   return config;
 }
 
+std::vector<std::string> named_files(config::Table& root, const smtp::TlsConfig& tls) {
+  std::vector<std::string> files{tls.certificate_file, tls.key_file};
+  for (config::Table& user : root.table("smtp").tables("user"))
+    files.push_back(user.string("password_file", ""));
+  return files;
+}
+
 }  // namespace
 
 AckWaits Config::ack_waits() const {
@@ -40,6 +47,7 @@ Result<Config> load_config(const std::string& path) {
   config.state_directory = edge.string("state_directory", "/var/lib/alarmwire/edge");
   config.control_socket = edge.string("control_socket", "/run/alarmwire/edge.sock");
   config.control_group = edge.string("control_group", "");
+  config.user = {edge.string("user", "alarmwire-edge"), edge.has("user")};
   config.log_level = daemon::parse_log_level(root.table("log"));
   config.spool = parse_spool(root.table("spool"), config.state_directory);
   config.smtp = smtp::parse_config(root);
@@ -47,6 +55,7 @@ Result<Config> load_config(const std::string& path) {
     config.smtp.tls.directory = config.state_directory + "/tls";
   config.lanes = LaneRules::parse(root);
   config.devices = std::make_shared<const Devices>(Devices::parse(root, *config.smtp.credentials));
+  config.own_files = named_files(root, config.smtp.tls);
   // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();

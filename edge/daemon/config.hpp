@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/config.hpp"
+#include "common/confine.hpp"
 #include "common/log.hpp"
 #include "edge/daemon/devices.hpp"
 #include "edge/daemon/intake.hpp"
@@ -28,6 +30,8 @@ struct Config {
   LaneRules lanes;
   std::shared_ptr<const Devices> devices;
   tunnel::Settings tunnel;
+  confine::Wanted user;                // the account to run as
+  std::vector<std::string> own_files;  // that the file names and the daemon reads
 
   AckWaits ack_waits() const;
 };

@@ -26,9 +26,11 @@ std::int64_t handshake_age_ms(const boost::json::object& tunnel) {
 
 }  // namespace
 
-EdgeDaemon::EdgeDaemon(std::string config_path, Config config)
+EdgeDaemon::EdgeDaemon(std::string config_path, Config config,
+                       std::vector<smtp::InheritedSocket> sockets)
     : config_path_(std::move(config_path)),
       config_(std::move(config)),
+      sockets_(std::move(sockets)),
       started_(steady_now()),
       tunnel_heard_(started_) {}
 
@@ -108,8 +110,8 @@ Status EdgeDaemon::open_door() {
   else
     log::write(EDGE_NO_NEIGHBOURS, {{"reason", watch.error().diagnostics}});
   devices_ = config_.devices;
-  Result<std::unique_ptr<smtp::Door>> opened = smtp::Door::open(
-      context_, config_.smtp, *intake_, directory(), smtp::inherited_sockets());
+  Result<std::unique_ptr<smtp::Door>> opened =
+      smtp::Door::open(context_, config_.smtp, *intake_, directory(), sockets_);
   if (opened.has_error()) return opened.error();
   door_ = std::move(*opened);
   return {};
@@ -210,6 +212,7 @@ void EdgeDaemon::reload() {
       {"edge.state_directory", fresh->state_directory != config_.state_directory},
       {"edge.control_socket", fresh->control_socket != config_.control_socket},
       {"edge.control_group", fresh->control_group != config_.control_group},
+      {"edge.user", fresh->user.account != config_.user.account},
       {"tunnel.control_socket", fresh->tunnel.control_socket != config_.tunnel.control_socket},
       {"spool.directory", fresh->spool.directory != config_.spool.directory},
       {"spool.secure_delete", fresh->spool.secure_delete != config_.spool.secure_delete},

@@ -23,7 +23,8 @@ class EdgeDaemon final : private spool::Observer {
   static constexpr std::chrono::milliseconds stop_patience{2500};
   static constexpr std::chrono::seconds tunnel_daemon_grace{15};
 
-  EdgeDaemon(std::string config_path, Config config);
+  // `sockets`: the door's (smtp::listening_sockets).
+  EdgeDaemon(std::string config_path, Config config, std::vector<smtp::InheritedSocket> sockets);
   ~EdgeDaemon() override;
 
   Status start();
@@ -51,6 +52,7 @@ class EdgeDaemon final : private spool::Observer {
 
   const std::string config_path_;
   Config config_;
+  const std::vector<smtp::InheritedSocket> sockets_;
   const SteadyTime started_;
   boost::asio::io_context context_{1};
   boost::asio::steady_timer tick_timer_{context_};

@@ -2,8 +2,55 @@
 #include <cstdio>
 #include <utility>
 
+#include "common/confine.hpp"
 #include "edge/daemon/edge_daemon.hpp"
 #include "edge/daemon/messages.hpp"
+#include "edge/smtp/listening.hpp"
+
+namespace alarmwire::edge {
+namespace {
+
+// What the box needs from now on: its own folders, its configuration, and the centre's link.
+confine::Policy needs_of(const Config& config, const std::string& config_path) {
+  confine::Policy policy;
+  policy.state_directory = config.state_directory;
+  policy.own_folders = {config.spool.directory, config.smtp.tls.directory};
+  policy.socket_folders = {confine::folder_of(config.control_socket)};
+  policy.readable = confine::folders_of(config.own_files);
+  policy.readable.push_back(confine::folder_of(config_path));
+  policy.out_of_reach = {config.tunnel.private_key_file};
+  policy.connect_ports = {config.tunnel.link_port};
+  policy.listen_ports = {confine::any_free_port};  // gRPC finds out by it whether there is IPv6
+  return policy;
+}
+
+// The door's sockets first: their ports may need a right that is given up next.
+Result<std::vector<smtp::InheritedSocket>> prepare(const Config& config,
+                                                   const std::string& config_path) {
+  auto sockets = smtp::listening_sockets(config.smtp);
+  if (sockets.has_error()) return sockets;
+  Status done = confine::give_up_rights(config.user);
+  if (done) done = confine::hold(needs_of(config, config_path));
+  if (done.has_error()) return done.error();
+  return sockets;
+}
+
+int run(const std::string& config_path, Config config) {
+  auto sockets = prepare(config, config_path);
+  if (sockets.has_error()) {
+    log::write(EDGE_START_FAILED, {{"reason", sockets.error().diagnostics}});
+    return daemon::exit_failed;
+  }
+  EdgeDaemon box(config_path, std::move(config), std::move(*sockets));
+  if (const Status started = box.start(); started.has_error()) {
+    log::write(EDGE_START_FAILED, {{"reason", started.error().diagnostics}});
+    return daemon::exit_failed;
+  }
+  return box.run();
+}
+
+}  // namespace
+}  // namespace alarmwire::edge
 
 int main(int argc, char** argv) {
   using namespace alarmwire;
@@ -18,10 +65,5 @@ int main(int argc, char** argv) {
     std::printf("%s: ok\n", arguments.config_path.c_str());
     return daemon::exit_ok;
   }
-  edge::EdgeDaemon box(arguments.config_path, std::move(*config));
-  if (const Status started = box.start(); started.has_error()) {
-    log::write(edge::EDGE_START_FAILED, {{"reason", started.error().diagnostics}});
-    return daemon::exit_failed;
-  }
-  return box.run();
+  return edge::run(arguments.config_path, std::move(*config));
 }

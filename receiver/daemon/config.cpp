@@ -24,6 +24,14 @@ ledger::RetentionRule parse_retention(config::Table& table) {
   return rule;
 }
 
+std::vector<std::string> named_files(config::Table& root) {
+  std::vector<std::string> files;
+  for (config::Table& outlet : root.tables("outlet"))
+    for (const char* const key : {"ca_file", "password_file"})
+      files.push_back(outlet.string(key, ""));
+  return files;
+}
+
 }  // namespace
 
 Result<Config> load_config(const std::string& path) {
@@ -35,6 +43,7 @@ Result<Config> load_config(const std::string& path) {
   config.state_directory = receiver.string("state_directory", "/var/lib/alarmwire/receiver");
   config.control_socket = receiver.string("control_socket", "/run/alarmwire/receiver.sock");
   config.control_group = receiver.string("control_group", "");
+  config.user = {receiver.string("user", "alarmwire-receiver"), receiver.has("user")};
   config.silent_after = std::chrono::duration_cast<std::chrono::seconds>(
       receiver.duration("silent_after", fleet::BoxWatch::silent_after_default, 11s, 24h));
   outlets::OutletDefaults defaults;
@@ -48,6 +57,7 @@ Result<Config> load_config(const std::string& path) {
   config.outlets = outlets::read_outlets(root, defaults);
   for (const outlets::SmtpConfig& outlet : config.outlets)
     config.ledger.outlets.push_back(outlet.name);
+  config.own_files = named_files(root);
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
   return config;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config.hpp"
+#include "common/confine.hpp"
 #include "common/log.hpp"
 #include "receiver/ledger/ledger.hpp"
 #include "receiver/outlets/outlet_config.hpp"
@@ -28,6 +29,8 @@ struct Config {
   sites::Sites sites;
   std::vector<outlets::SmtpConfig> outlets;
   tunnel::Settings tunnel;
+  confine::Wanted user;                // the account to run as
+  std::vector<std::string> own_files;  // that the file names and the daemon reads
 };
 
 // Every problem of the file is in the failure, one a line, each with file:line:col.

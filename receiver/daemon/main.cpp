@@ -2,8 +2,46 @@
 #include <cstdio>
 #include <utility>
 
+#include "common/confine.hpp"
 #include "receiver/daemon/messages.hpp"
 #include "receiver/daemon/receiver_daemon.hpp"
+
+namespace alarmwire::receiver {
+namespace {
+
+// What the centre needs from now on: its own folders, its configuration, the link's port, and
+// whatever host and port an outlet names, now or after SIGHUP.
+confine::Policy needs_of(const Config& config, const std::string& config_path) {
+  confine::Policy policy;
+  policy.state_directory = config.state_directory;
+  policy.own_folders = {config.ledger.directory};
+  policy.socket_folders = {confine::folder_of(config.control_socket)};
+  policy.readable = confine::folders_of(config.own_files);
+  policy.readable.push_back(confine::folder_of(config_path));
+  policy.out_of_reach = {config.tunnel.private_key_file};
+  policy.asks_dns = true;
+  // gRPC finds out by a free port whether there is IPv6.
+  policy.listen_ports = {config.tunnel.link_port, confine::any_free_port};
+  return policy;
+}
+
+int run(const std::string& config_path, Config config) {
+  Status started = confine::give_up_rights(config.user);
+  if (started) started = confine::hold(needs_of(config, config_path));
+  if (started.has_error()) {
+    log::write(RECEIVER_START_FAILED, {{"reason", started.error().diagnostics}});
+    return daemon::exit_failed;
+  }
+  ReceiverDaemon centre(config_path, std::move(config));
+  if (started = centre.start(); started.has_error()) {
+    log::write(RECEIVER_START_FAILED, {{"reason", started.error().diagnostics}});
+    return daemon::exit_failed;
+  }
+  return centre.run();
+}
+
+}  // namespace
+}  // namespace alarmwire::receiver
 
 int main(int argc, char** argv) {
   using namespace alarmwire;
@@ -18,10 +56,5 @@ int main(int argc, char** argv) {
     std::printf("%s: ok\n", arguments.config_path.c_str());
     return daemon::exit_ok;
   }
-  receiver::ReceiverDaemon centre(arguments.config_path, std::move(*config));
-  if (const Status started = centre.start(); started.has_error()) {
-    log::write(receiver::RECEIVER_START_FAILED, {{"reason", started.error().diagnostics}});
-    return daemon::exit_failed;
-  }
-  return centre.run();
+  return receiver::run(arguments.config_path, std::move(*config));
 }

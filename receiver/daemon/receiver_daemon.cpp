@@ -287,6 +287,7 @@ void ReceiverDaemon::warn_of_fixed(const Config& fresh) const {
       {"receiver.state_directory", fresh.state_directory != config_.state_directory},
       {"receiver.control_socket", fresh.control_socket != config_.control_socket},
       {"receiver.control_group", fresh.control_group != config_.control_group},
+      {"receiver.user", fresh.user.account != config_.user.account},
       {"receiver.silent_after", fresh.silent_after != config_.silent_after},
       {"ledger.directory", fresh.ledger.directory != config_.ledger.directory},
       {"tunnel.link_port", fresh.tunnel.link_port != config_.tunnel.link_port},

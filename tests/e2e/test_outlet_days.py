@@ -159,14 +159,15 @@ class OutletDays(EndToEnd):
         self.assertEqual(self.outlet("ebues")["target"], "127.0.0.1:2525")
 
     def test_starttls_with_login_and_then_smtps_end_to_end(self):
-        key, certificate = self.world.folder / "ebues.key", self.world.folder / "ebues.pem"
+        folder = self.centre.folder  # the receiver can read beside its configuration only
+        key, certificate = folder / "ebues.key", folder / "ebues.pem"
         run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
             "/CN=ebues", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out",
             str(certificate))
         secured = ("--certificate", certificate, "--key", key, "--login", f"{USER}:{PASSWORD}")
         _, starttls = self.centre.another_ebues("starttls", 2587, "--tls", "starttls", *secured)
         _, smtps = self.centre.another_ebues("smtps", 2465, "--tls", "implicit", *secured)
-        password = self.world.folder / "ebues.password"
+        password = folder / "ebues.password"
         password.write_text("wrong\n")
         login = {"username": USER, "password_file": str(password), "ca_file": str(certificate)}
         self.configure(port=2587, tls="starttls", **login)

@@ -53,6 +53,19 @@ TEST(Ruleset, NothingOfTheTunnelEntersBesideItOrIsForwarded) {
   EXPECT_NE(text.find("ip6 daddr fd12:3456:789a::/48 counter drop", output), std::string::npos);
 }
 
+TEST(Ruleset, TheGuardedUserMayBeginNothingButTheLink) {
+  Rules rules = rules_with({});
+  EXPECT_EQ(ruleset(rules).find("chain guarded"), std::string::npos);
+  rules.guarded = Guarded{64102, Ipv6::parse("fd12:3456:789a::1").value(), 7411};
+  const std::string text = ruleset(rules);
+  const std::size_t link =
+      position(text, "oifname \"wgcentre\" ip6 daddr fd12:3456:789a::1 tcp dport 7411 accept");
+  const std::size_t end = position(text, "counter reject");
+  EXPECT_LT(position(text, "chain of_guarded"), link);
+  EXPECT_LT(link, end);
+  EXPECT_LT(end, position(text, "meta skuid 64102 jump of_guarded"));
+}
+
 TEST(Removal, SucceedsWhetherTheTableIsThereOrNot) {
   EXPECT_EQ(removal("wgedge"),
             "table inet alarmwire_wgedge {}\ndelete table inet alarmwire_wgedge\n");

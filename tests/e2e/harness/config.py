@@ -2,6 +2,8 @@
 
 import json
 
+from harness.process import UID_EDGE, UID_RECEIVER
+
 
 def toml(sections):
     """Sections ("[name]" or "[[name]]", {key: value}) as TOML text; JSON's strings, numbers,
@@ -19,6 +21,7 @@ def edge(box, centre_public_key, centre_endpoints, prefix):
         ("[edge]", {
             "state_directory": str(box.folder / "edge"),
             "control_socket": str(box.edge_socket),
+            "user": str(UID_EDGE),
         }),
         ("[tunnel]", {
             "private_key_file": str(box.folder / "tunnel/private.key"),
@@ -50,6 +53,7 @@ def receiver(centre, boxes, prefix):
         ("[receiver]", {
             "state_directory": str(centre.folder / "receiver"),
             "control_socket": str(centre.receiver_socket),
+            "user": str(UID_RECEIVER),
             "hostname": "receiver.internal",
             "language": "en",
         }),
