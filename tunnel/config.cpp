@@ -88,6 +88,20 @@ Prefix read_prefix(config::Table& table) {
   return {};
 }
 
+bool read_is_box(config::Table& table, bool has_centre) {
+  const bool is_box = table.choice("role", has_centre ? 0 : 1, {"box", "centre"}) == 0;
+  if (has_centre && !is_box) table.problem("role", "[tunnel.centre] stands only at a box");
+  return is_box;
+}
+
+// Half an identity would be worse than none.
+void refuse_given_identity(config::Table& table) {
+  for (const char* const key : {"private_key_file", "prefix"}) {
+    if (table.string(key, "").empty()) continue;
+    table.problem(key, "comes by the ticket: leave it out, or name [tunnel.centre] too");
+  }
+}
+
 std::string where_read(const std::string& diagnostics, const std::string& what) {
   return what + ": " + diagnostics;
 }
@@ -98,11 +112,16 @@ Settings read_settings(config::Table root, KeyFiles key_files) {
   Settings settings;
   config::Table table = root.table("tunnel");
   config::Table centre = table.table("centre");
-  const bool is_box = centre.exists();
+  const bool is_box = read_is_box(table, centre.exists());
   settings.role = is_box ? Role::box : Role::centre;
-  settings.private_key_file = table.required_string("private_key_file");
-  check_secret_file(table, "private_key_file", settings.private_key_file, key_files);
-  settings.prefix = read_prefix(table);
+  settings.enrols = is_box && !centre.exists();
+  if (settings.enrols) {
+    refuse_given_identity(table);
+  } else {
+    settings.private_key_file = table.required_string("private_key_file");
+    check_secret_file(table, "private_key_file", settings.private_key_file, key_files);
+    settings.prefix = read_prefix(table);
+  }
   settings.interface = table.string("interface", is_box ? "wgedge" : "wgcentre");
   if (!is_valid_interface_name(settings.interface)) {
     table.problem("interface", "must be 1 to 15 of a-z 0-9 _ -, a letter first");
@@ -115,6 +134,10 @@ Settings read_settings(config::Table root, KeyFiles key_files) {
   settings.mtu = static_cast<std::uint32_t>(table.integer("mtu", mtu_default, mtu_default, 1500));
   settings.link_port =
       static_cast<std::uint16_t>(table.integer("link_port", link_port_default, 1, port_max));
+  settings.enrolment_port = static_cast<std::uint16_t>(
+      table.integer("enrolment_port", enrolment_port_default, 1, port_max));
+  if (settings.enrolment_port == settings.link_port)
+    table.problem("enrolment_port", "must not be the link's");
   std::vector<std::int64_t> ports;
   if (!is_box) ports.push_back(settings.link_port);
   for (const std::int64_t port : table.integers("allow_tcp_ports", ports, 1, port_max)) {
@@ -125,7 +148,7 @@ Settings read_settings(config::Table root, KeyFiles key_files) {
   settings.control_group = table.string("control_group", "");
   settings.keep_interface = table.boolean("keep_interface", false);
   if (is_box) {
-    settings.peers.push_back(read_centre(centre, key_files));
+    if (!settings.enrols) settings.peers.push_back(read_centre(centre, key_files));
     settings.guarded_uid = read_guarded(root.table("edge"), key_files);
     root.ignore("box");
   } else {
@@ -146,6 +169,7 @@ Result<Settings> load_settings(const std::string& path) {
 
 Result<Secrets> load_secrets(const Settings& settings) {
   Secrets secrets;
+  if (settings.enrols) return secrets;
   const Result<SecretKey> private_key = read_secret_file(settings.private_key_file);
   if (!private_key) {
     return Failure(private_key.error().code,
@@ -171,7 +195,7 @@ Result<Secrets> load_secrets(const Settings& settings) {
 }
 
 std::string fixed_key_that_differs(const Settings& running, const Settings& wanted) {
-  if (running.role != wanted.role) return "centre";
+  if (running.role != wanted.role || running.enrols != wanted.enrols) return "centre";
   if (running.prefix != wanted.prefix) return "prefix";
   if (running.interface != wanted.interface) return "interface";
   if (running.backend != wanted.backend) return "backend";
@@ -179,6 +203,7 @@ std::string fixed_key_that_differs(const Settings& running, const Settings& want
   if (running.state_directory != wanted.state_directory) return "state_directory";
   if (running.control_socket != wanted.control_socket) return "control_socket";
   if (running.control_group != wanted.control_group) return "control_group";
+  if (running.enrolment_port != wanted.enrolment_port) return "enrolment_port";
   return {};
 }
 

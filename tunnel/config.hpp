@@ -7,6 +7,7 @@
 //   control_socket, control_group, keep_interface   see README.md
 //   [tunnel.centre]                 a box: its presence makes the role
 //   public_key, endpoints = ["host:port", …], preshared_key_file
+//   role = "box"                    a box without it: it is enrolled by a ticket (provisioning/)
 //   [[box]]                         the centre, one each
 //   id, public_key, preshared_key_file
 //
@@ -29,6 +30,7 @@ namespace alarmwire::tunnel {
 inline constexpr std::uint32_t mtu_default = 1280;  // IPv6's minimum: passes everywhere
 inline constexpr std::uint32_t tcp_headers_bytes = 60;
 inline constexpr std::uint16_t link_port_default = 7411;
+inline constexpr std::uint16_t enrolment_port_default = 7412;
 inline constexpr std::uint16_t centre_listen_port_default = 51820;
 
 struct PeerSettings {
@@ -36,12 +38,15 @@ struct PeerSettings {
   PublicKey public_key;
   std::string preshared_key_file;  // "": none
   std::vector<EndpointName> endpoints;
+  bool bootstrap = false;  // of a ticket: may reach the enrolment port only
 
   bool operator==(const PeerSettings&) const = default;
 };
 
 struct Settings {
   Role role = Role::box;
+  // A box that gets key, prefix and centre by a ticket, not from the file.
+  bool enrols = false;
   std::string private_key_file;
   Prefix prefix;
   std::string interface;
@@ -49,6 +54,7 @@ struct Settings {
   std::uint16_t listen_port = 0;
   std::uint32_t mtu = mtu_default;
   std::uint16_t link_port = link_port_default;
+  std::uint16_t enrolment_port = enrolment_port_default;
   std::vector<std::uint16_t> allow_tcp_ports;
   std::string state_directory;
   std::string control_socket;

@@ -18,6 +18,28 @@ std::string port_rules(const Rules& rules) {
          " } ct state new accept\n";
 }
 
+std::string ports_text(const Guarded& guarded) {
+  const std::string link = std::to_string(guarded.link_port);
+  if (guarded.enrolment_port == 0) return link;
+  return "{ " + link + ", " + std::to_string(guarded.enrolment_port) + " }";
+}
+
+std::string bootstrap_set(const Rules& rules) {
+  if (rules.bootstrap.empty()) return {};
+  std::string text = "  set bootstrap {\n    type ipv6_addr\n    elements = { ";
+  for (std::size_t i = 0; i < rules.bootstrap.size(); ++i)
+    text += (i > 0 ? ", " : "") + rules.bootstrap[i].to_string();
+  return text + " }\n  }\n";
+}
+
+std::string bootstrap_rules(const Rules& rules) {
+  if (rules.bootstrap.empty()) return {};
+  return "    ip6 saddr @bootstrap ip6 daddr " + rules.own_address.to_string() + " tcp dport " +
+         std::to_string(rules.enrolment_port) +
+         " ct state new accept\n"
+         "    ip6 saddr @bootstrap counter drop\n";
+}
+
 // Who may not begin a connection cannot reach anybody: so only first packets are looked at, and the
 // door's connections need not be tracked. Refused, not dropped: the caller knows at once. Asked is
 // "is it he": packets of the kernel itself have no user, and "is it another" would be false too.
@@ -27,7 +49,7 @@ std::string guard_chains(const Rules& rules) {
   std::string text = "  chain of_guarded {\n";
   text += "    meta l4proto tcp tcp flags & (syn | ack) != syn accept\n";
   text += "    oifname \"" + rules.interface + "\" ip6 daddr " + guarded.centre.to_string() +
-          " tcp dport " + std::to_string(guarded.link_port) + " accept\n";
+          " tcp dport " + ports_text(guarded) + " accept\n";
   text += "    counter reject\n  }\n";
   text += "  chain guarded {\n    type filter hook output priority filter - 1; policy accept;\n";
   return text + "    meta skuid " + std::to_string(guarded.uid) + " jump of_guarded\n  }\n";
@@ -51,10 +73,12 @@ std::string ruleset(const Rules& rules) {
   const std::string link = "\"" + rules.interface + "\"";
   std::string text = removal(rules.interface);
   text += "table inet " + table_name(rules.interface) + " {\n";
+  text += bootstrap_set(rules);
   text += "  chain from_tunnel {\n";
   text += "    ip6 saddr != " + prefix + " counter drop\n";
   text += "    ct state established,related accept\n";
   text += "    ct state invalid counter drop\n";
+  text += bootstrap_rules(rules);
   text += port_rules(rules);
   // Errors make path MTU and refused ports known; a few pings serve people who search a fault.
   text +=

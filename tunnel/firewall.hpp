@@ -24,6 +24,7 @@ struct Guarded {
   std::uint32_t uid = 0;
   Ipv6 centre;
   std::uint16_t link_port = 0;
+  std::uint16_t enrolment_port = 0;  // 0: not there either
 };
 
 struct Rules {
@@ -32,6 +33,9 @@ struct Rules {
   Ipv6 own_address;
   // New TCP connections from the tunnel: the link port at the centre, none at a box.
   std::vector<std::uint16_t> allow_tcp_ports;
+  // Who holds only a ticket so far: reaches this port and nothing else, and nobody else reaches it.
+  std::vector<Ipv6> bootstrap{};
+  std::uint16_t enrolment_port = 0;
   std::optional<Guarded> guarded{};
 };
 

@@ -40,5 +40,13 @@ inline constexpr log::Event TUNNEL_RELOADED{"TUNNEL_RELOADED", log::Level::info,
 inline constexpr log::Event TUNNEL_RELOAD_REFUSED{
     "TUNNEL_RELOAD_REFUSED", log::Level::error,
     "The changed configuration was refused and the old one stays in effect."};
+inline constexpr log::Event TUNNEL_ENROLMENT_BEGUN{
+    "TUNNEL_ENROLMENT_BEGUN", log::Level::info,
+    "The tunnel runs on a ticket's keys until the centre has taken the box."};
+inline constexpr log::Event TUNNEL_ENROLLED{
+    "TUNNEL_ENROLLED", log::Level::info, "The box is enrolled and uses its own key from now on."};
+inline constexpr log::Event TUNNEL_ENROLMENT_ABANDONED{
+    "TUNNEL_ENROLMENT_ABANDONED", log::Level::warning,
+    "The enrolment was given up and the box belongs nowhere."};
 
 }  // namespace alarmwire::tunnel

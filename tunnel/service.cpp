@@ -18,8 +18,9 @@ Service::Service(boost::asio::io_context& context, std::string config_path, Sett
                  Secrets secrets)
     : context_(context),
       config_path_(std::move(config_path)),
-      settings_(std::move(settings)),
-      secrets_(std::move(secrets)),
+      file_{std::move(settings), std::move(secrets)},
+      settings_(file_.settings),
+      secrets_(file_.secrets),
       supervisor_(settings_.role),
       resolver_(context),
       monitor_wait_(context),
@@ -34,8 +35,22 @@ Service::~Service() {
   if (monitor_wait_.is_open()) monitor_wait_.release();
 }
 
-// First what keeps packets in, then what lets them through.
 Status Service::start() {
+  load_remembered();
+  if (settings_.enrols) {
+    Result<std::optional<Identity>> identity = load_identity(settings_.state_directory);
+    if (!identity) return identity.error();
+    if (Status s = take_identity(*identity); !s) return s;
+  } else if (Status s = raise(); !s) {
+    return s;
+  }
+  if (Status s = open_control(); !s) return s;
+  poll();
+  return {};
+}
+
+// First what keeps packets in, then what lets them through.
+Status Service::raise() {
   if (Status s = block_outside(settings_.prefix); !s) return s;
   if (Status s = apply_firewall(); !s) return s;
   Result<netlink::Monitor> monitor = netlink::Monitor::open();
@@ -48,7 +63,6 @@ Status Service::start() {
   if (settings_.backend == Backend::automatic && device_->backend() != "kernel") {
     log::write(TUNNEL_FALLBACK, {{"interface", settings_.interface}});
   }
-  load_remembered();
   supervisor_.set_peers(steady_now(), peer_setups());
   if (Status s = device_->apply(device_config()); !s) return s;
   const Result<unsigned> index = bring_up(network_plan());
@@ -57,16 +71,32 @@ Status Service::start() {
   is_serving_ = true;
   served_at_ = steady_now();
   publish_public_key();
-  if (Status s = open_control(); !s) return s;
   monitor_wait_.assign(monitor_->descriptor());
   wait_for_network();
   wait_for_loss();
-  poll();
   log::write(TUNNEL_STARTED, {{"interface", settings_.interface},
                               {"backend", device_->backend()},
                               {"address", network_plan().own_address.to_string()},
                               {"peers", settings_.peers.size()}});
   return {};
+}
+
+// The `unreachable` route stays, as at a stop.
+Status Service::lower() {
+  restart_timer_.cancel();
+  network_timer_.cancel();
+  boost::system::error_code ignored;
+  loss_wait_.close(ignored);
+  if (monitor_wait_.is_open()) monitor_wait_.release();
+  monitor_.reset();
+  is_serving_ = false;
+  supervisor_.set_peers(steady_now(), {});
+  if (!device_) return {};
+  const Status destroyed = device_->destroy();
+  device_.reset();
+  ruleset_.clear();
+  if (Status s = firewall::apply(firewall::removal(settings_.interface)); !s) return s;
+  return destroyed;
 }
 
 void Service::stop() {
@@ -100,7 +130,18 @@ void Service::reload() {
   const Result<Settings> settings = load_settings(config_path_);
   const Result<Secrets> secrets =
       settings ? load_secrets(*settings) : Result<Secrets>(settings.error());
-  Status done = secrets ? swap(*settings, *secrets) : Status(secrets.error());
+  Status done = secrets ? Status() : Status(secrets.error());
+  if (done) {
+    const std::string fixed = fixed_key_that_differs(file_.settings, *settings);
+    if (!fixed.empty())
+      done =
+          Failure(Errc::invalid_argument, "tunnel." + fixed + " cannot change without a restart");
+  }
+  if (done) {
+    const Plan fresh{*settings, *secrets};
+    done = swap(plan(fresh));
+    if (done) file_ = fresh;
+  }
   if (done) {
     log::write(TUNNEL_RELOADED, {{"peers", settings_.peers.size()}});
   } else {
@@ -109,13 +150,10 @@ void Service::reload() {
   daemon::notify_ready("running");
 }
 
-Status Service::swap(const Settings& settings, const Secrets& secrets) {
-  const std::string fixed = fixed_key_that_differs(settings_, settings);
-  if (!fixed.empty()) {
-    return Failure(Errc::invalid_argument, "tunnel." + fixed + " cannot change without a restart");
-  }
-  const Settings old_settings = std::exchange(settings_, settings);
-  const Secrets old_secrets = std::exchange(secrets_, secrets);
+Status Service::swap(const Plan& wanted) {
+  const Settings old_settings = std::exchange(settings_, wanted.settings);
+  const Secrets old_secrets = std::exchange(secrets_, wanted.secrets);
+  if (!device_) return {};  // not enrolled: nothing to carry over
   if (Status s = validate(device_config()); !s) {
     settings_ = old_settings;
     secrets_ = old_secrets;
@@ -141,7 +179,7 @@ NetworkPlan Service::network_plan() const {
   return plan;
 }
 
-Status Service::apply_firewall() const {
+Status Service::apply_firewall() {
   firewall::Rules rules;
   rules.interface = settings_.interface;
   rules.prefix = settings_.prefix;
@@ -149,8 +187,17 @@ Status Service::apply_firewall() const {
   rules.allow_tcp_ports = settings_.allow_tcp_ports;
   const std::optional<Ipv6> centre = centre_address(settings_);
   if (centre && settings_.guarded_uid)
-    rules.guarded = firewall::Guarded{*settings_.guarded_uid, *centre, settings_.link_port};
-  return firewall::apply(firewall::ruleset(rules));
+    rules.guarded =
+        firewall::Guarded{*settings_.guarded_uid, *centre, settings_.link_port,
+                          settings_.enrols ? settings_.enrolment_port : std::uint16_t{0}};
+  rules.enrolment_port = settings_.enrolment_port;
+  for (const PeerSettings& peer : settings_.peers)
+    if (peer.bootstrap) rules.bootstrap.push_back(settings_.prefix.address_of(peer.public_key));
+  const std::string text = firewall::ruleset(rules);
+  if (text == ruleset_) return {};  // a thousand boxes change peers often, and rules rarely
+  const Status applied = firewall::apply(text);
+  ruleset_ = applied ? text : "";
+  return applied;
 }
 
 std::vector<PeerSetup> Service::peer_setups() const {
@@ -195,6 +242,7 @@ std::optional<std::size_t> Service::index_of(const PublicKey& key) const {
 }
 
 void Service::publish_public_key() const {
+  if (settings_.enrols) return;  // status() tells it
   const std::string path = public_file_of(settings_.private_key_file);
   const Result<PublicKey> written = read_public_file(path);
   if (written && *written == secrets_.public_key) return;
@@ -254,7 +302,11 @@ void Service::carry_out(const Resolve& action) {
 }
 
 void Service::carry_out(const Persist&) {
-  note_state(save_endpoints(settings_.state_directory, supervisor_.remembered()));
+  Endpoints endpoints = supervisor_.remembered();
+  // Boxes that the receiver has yet to give are not forgotten meanwhile.
+  if (settings_.role == Role::centre && !was_given_)
+    endpoints.insert(remembered_.begin(), remembered_.end());
+  note_state(save_endpoints(settings_.state_directory, endpoints));
 }
 
 // After any failure the device may be half-way: the whole state is applied again at the next poll.

@@ -13,6 +13,7 @@
 
 #include "common/control.hpp"
 #include "tunnel/config.hpp"
+#include "tunnel/identity.hpp"
 #include "tunnel/netlink.hpp"
 #include "tunnel/network.hpp"
 #include "tunnel/resolver.hpp"
@@ -27,6 +28,7 @@ class Service {
   static constexpr std::chrono::milliseconds jump_least{2000};
   static constexpr std::chrono::milliseconds restart_wait_max{5000};
   static constexpr int failed_polls_max = 3;  // then the device counts as lost
+  static constexpr std::size_t peer_name_bytes_max = 80;
 
   Service(boost::asio::io_context& context, std::string config_path, Settings settings,
           Secrets secrets);
@@ -40,8 +42,24 @@ class Service {
   boost::json::object status() const;
 
  private:
+  // What the file says, with what a ticket or the receiver added to it.
+  struct Plan {
+    Settings settings;
+    Secrets secrets;
+  };
+  // A peer that the receiver gave, beside those of the file. Not kept over a restart: the receiver
+  // gives them again, and without it no alarm could be stored anyway.
+  struct GivenPeer {
+    PeerSettings settings;
+    SecretKey preshared_key;
+  };
+
+  Plan plan(const Plan& file) const;
+  Status raise();
+  Status lower();
+  Status take_identity(const std::optional<Identity>& identity);
   NetworkPlan network_plan() const;
-  Status apply_firewall() const;
+  Status apply_firewall();
   std::vector<PeerSetup> peer_setups() const;
   PeerConfig peer_config(std::size_t index) const;
   DeviceConfig device_config() const;
@@ -62,7 +80,7 @@ class Service {
   void put_network_right();
   void lose_device(const std::string& why);
   void restart_device();
-  Status swap(const Settings& settings, const Secrets& secrets);
+  Status swap(const Plan& wanted);
 
   void act();
   void carry_out(const SetEndpoint& action);
@@ -75,11 +93,23 @@ class Service {
   boost::json::object peer_status(std::size_t index) const;
   void on_stream(const boost::json::object& request, control::Responder& responder);
   void on_kick(const boost::json::object& request, control::Responder& responder);
+  void handle_enrolment();
+  boost::json::object enrolment_status() const;
+  Result<boost::json::object> on_peers(const boost::json::object& request);
+  Result<boost::json::object> on_enrol_begin(const boost::json::object& request);
+  Result<boost::json::object> on_enrol_commit(const boost::json::object& request);
+  Result<boost::json::object> on_enrol_abandon(const boost::json::object& request);
 
   boost::asio::io_context& context_;
   std::string config_path_;
-  Settings settings_;
+  Plan file_;          // as configured
+  Settings settings_;  // in effect, with secrets_
   Secrets secrets_;
+  std::optional<Identity> identity_;  // of a box that enrols
+  std::vector<GivenPeer> given_;      // at the centre
+  std::vector<GivenPeer> arriving_;   // pages of the next given_
+  bool was_given_ = false;
+  std::string ruleset_;  // as applied last
   Supervisor supervisor_;
   Resolver resolver_;
   std::unique_ptr<TunnelDevice> device_;

@@ -35,18 +35,21 @@ Status Service::open_control() {
   control_->handle("kick", [this](const boost::json::object& request, const Responder& responder) {
     on_kick(request, *responder);
   });
+  handle_enrolment();
   return {};
 }
 
 boost::json::object Service::status() const {
+  boost::json::object status{{"role", settings_.role == Role::box ? "box" : "centre"},
+                             {"interface", settings_.interface},
+                             {"serving", is_serving_}};
+  if (settings_.enrols) status["enrolment"] = enrolment_status();
+  if (!device_) return status;
   boost::json::array peers;
   for (std::size_t i = 0; i < settings_.peers.size(); ++i) peers.push_back(peer_status(i));
-  boost::json::object status{
-      {"role", settings_.role == Role::box ? "box" : "centre"},
-      {"interface", settings_.interface},
+  const boost::json::object more{
       {"backend", device_->backend()},
       {"backend_version", device_->version()},
-      {"serving", is_serving_},
       {"public_key", secrets_.public_key.to_string()},
       {"address", network_plan().own_address.to_string()},
       {"prefix", settings_.prefix.to_string()},
@@ -54,6 +57,7 @@ boost::json::object Service::status() const {
       {"listen_port", listen_port_},
       {"restarts", restarts_},
   };
+  for (const auto& [key, value] : more) status[key] = value;
   status["peers"] = std::move(peers);
   return status;
 }
@@ -74,6 +78,7 @@ boost::json::object Service::peer_status(std::size_t index) const {
       {"endpoint_changes", view.endpoint_changes},
       {"stream", to_string(view.stream)},
   };
+  if (peer.bootstrap) status["bootstrap"] = true;
   if (view.endpoint) status["endpoint"] = view.endpoint->to_string();
   if (view.handshake_age) status["handshake_age_ms"] = view.handshake_age->count();
   return status;

@@ -80,7 +80,7 @@ void Service::wait_for_deadline() {
 void Service::wait_for_network() {
   monitor_wait_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                            [this](const boost::system::error_code& error) {
-                             if (error || is_stopped_) return;
+                             if (error || is_stopped_ || !monitor_) return;
                              on_network();
                              wait_for_network();
                            });
@@ -103,6 +103,7 @@ void Service::on_network() {
 }
 
 void Service::put_network_right() {
+  if (!device_) return;
   const Result<unsigned> index = bring_up(network_plan());
   if (index) {
     link_index_ = *index;

@@ -121,5 +121,19 @@ TEST(Config, WhatCannotChangeWhileRunningIsNamed) {
   EXPECT_EQ(fixed_key_that_differs(running, wanted), "");
 }
 
+TEST(Config, ABoxThatEnrolsHasNoIdentityInItsFile) {
+  const Read r = read("[tunnel]\nrole = \"box\"\n");
+  EXPECT_EQ(r.problems, "");
+  EXPECT_TRUE(r.settings.enrols);
+  EXPECT_EQ(r.settings.role, Role::box);
+  EXPECT_EQ(r.settings.interface, "wgedge");
+  EXPECT_TRUE(r.settings.peers.empty());
+  EXPECT_FALSE(read(box_file()).settings.enrols);
+  EXPECT_NE(read(common("role = \"box\"\n")).problems.find("comes by the ticket"),
+            std::string::npos);
+  EXPECT_NE(read(box_file("role = \"centre\"\n")).problems.find("stands only at a box"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace alarmwire::tunnel

@@ -71,5 +71,29 @@ TEST(Removal, SucceedsWhetherTheTableIsThereOrNot) {
             "table inet alarmwire_wgedge {}\ndelete table inet alarmwire_wgedge\n");
 }
 
+TEST(Ruleset, WhoHoldsOnlyATicketReachesTheEnrolmentPortAndNobodyElseDoes) {
+  Rules rules = rules_with({7411});
+  EXPECT_EQ(ruleset(rules).find("bootstrap"), std::string::npos);
+  rules.bootstrap = {Ipv6::parse("fd12:3456:789a::8").value(),
+                     Ipv6::parse("fd12:3456:789a::9").value()};
+  rules.enrolment_port = 7412;
+  const std::string text = ruleset(rules);
+  EXPECT_NE(text.find("elements = { fd12:3456:789a::8, fd12:3456:789a::9 }"), std::string::npos);
+  const std::size_t let_in = text.find(
+      "ip6 saddr @bootstrap ip6 daddr fd12:3456:789a::7 tcp dport 7412 ct state new accept");
+  const std::size_t shut_out = text.find("ip6 saddr @bootstrap counter drop");
+  const std::size_t boxes = text.find("tcp dport { 7411 }");
+  ASSERT_NE(let_in, std::string::npos);
+  EXPECT_LT(let_in, shut_out);
+  EXPECT_LT(shut_out, boxes) << "before the rule that opens the link's port";
+  EXPECT_EQ(text.find("7412", shut_out), std::string::npos);
+}
+
+TEST(Ruleset, TheGuardedUserOfABoxThatEnrolsMayCallTheEnrolmentPort) {
+  Rules rules = rules_with({});
+  rules.guarded = Guarded{64102, Ipv6::parse("fd12:3456:789a::1").value(), 7411, 7412};
+  EXPECT_NE(ruleset(rules).find("tcp dport { 7411, 7412 } accept"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace alarmwire::tunnel::firewall
