@@ -41,6 +41,7 @@ EdgeDaemon::~EdgeDaemon() {
   intake_.reset();
   control_.reset();
   commands_.reset();
+  enroller_.reset();
   uplink_.reset();
   spool_.reset();
 }
@@ -82,11 +83,13 @@ Status EdgeDaemon::open_spool() {
 
 Status EdgeDaemon::open_uplink() {
   const std::optional<tunnel::Ipv6> centre = tunnel::centre_address(config_.tunnel);
-  if (!centre) return Failure(Errc::invalid_argument, "tunnel.centre: missing");
+  if (!centre && !config_.tunnel.enrols)
+    return Failure(Errc::invalid_argument,
+                   "tunnel.role: want \"box\" (enrolled by a ticket), or [tunnel.centre]");
   tunnel_ = std::make_shared<tunnel::TunnelClient>(context_, config_.tunnel.control_socket);
   tunnel_->start({});
   uplink::Config config;
-  config.centre.address = centre->to_string();
+  if (centre) config.centre.address = centre->to_string();
   config.centre.port = config_.tunnel.link_port;
   config.software = software;
   config.ledger_id_file = config_.state_directory + "/ledger-id";
@@ -98,8 +101,28 @@ Status EdgeDaemon::open_uplink() {
   };
   uplink_ =
       std::make_unique<uplink::Uplink>(context_, *spool_, std::move(config), std::move(callbacks));
-  uplink_->start();
+  if (centre) {
+    uplink_->start();
+    return {};
+  }
+  enroller_ = std::make_unique<Enroller>(
+      context_, tunnel_,
+      Enroller::Config{config_.tunnel.enrolment_port, config_.state_directory, software},
+      [this](const std::string& address) { on_joined(address); });
   return {};
+}
+
+// A box that is enrolled anew elsewhere takes its next life for it: the spool is told of one
+// ledger.
+void EdgeDaemon::on_joined(const std::string& centre_address) {
+  if (centre_address == centre_address_) return;
+  if (!centre_address_.empty())
+    log::write(EDGE_RESTART_NEEDED, {{"setting", "the centre of the new ticket"}});
+  centre_address_ = centre_address;
+  link::LinkClientConfig centre;
+  centre.address = centre_address;
+  centre.port = config_.tunnel.link_port;
+  uplink_->start(centre);
 }
 
 Status EdgeDaemon::open_door() {
@@ -133,6 +156,7 @@ Status EdgeDaemon::open_control() {
       context_, *spool_, *uplink_, [this] { return figures(); },
       [this](std::string_view device) { return door_->dialogues(device); });
   commands_->install(*control_);
+  if (enroller_) enroller_->install(*control_);
   return {};
 }
 
@@ -167,6 +191,7 @@ void EdgeDaemon::tell_of_crash() {
 
 void EdgeDaemon::on_link(bool up, const std::string& reason) {
   tunnel_->tell_stream(std::string(centre_box_id), up);
+  if (enroller_) enroller_->link_changed(up);
   daemon::notify_status(up ? "link up" : "link down: " + reason);
 }
 
@@ -183,6 +208,7 @@ void EdgeDaemon::watch_tunnel() {
   if (const auto& state = tunnel_->status()) {
     tunnel_heard_ = steady_now();
     faults_->report("", code, "alarmwire-tunnel", "answers again", true);
+    if (enroller_) enroller_->tunnel_seen(*state);
     const std::int64_t age_ms = handshake_age_ms(*state);
     // The path has just come back: no need to wait for the next try.
     if (!uplink_->is_up() && age_ms >= 0 && age_ms < 1500) uplink_->hurry();
@@ -219,6 +245,7 @@ void EdgeDaemon::reload() {
       {"tunnel.centre",
        tunnel::centre_address(fresh->tunnel) != tunnel::centre_address(config_.tunnel)},
       {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
+      {"tunnel.enrolment_port", fresh->tunnel.enrolment_port != config_.tunnel.enrolment_port},
   };
   for (const auto& [setting, changed] : fixed)
     if (changed) log::write(EDGE_RESTART_NEEDED, {{"setting", setting}});
@@ -238,6 +265,7 @@ void EdgeDaemon::stop() {
 }
 
 void EdgeDaemon::finish() {
+  if (enroller_) enroller_->stop();
   uplink_->stop();
   faults_->close();
   control_->close();

@@ -11,6 +11,7 @@
 #include "common/daemon.hpp"
 #include "common/fault_desk.hpp"
 #include "edge/daemon/config.hpp"
+#include "edge/daemon/enroller.hpp"
 #include "edge/daemon/neighbour_watch.hpp"
 #include "edge/status/box_commands.hpp"
 #include "tunnel/client/tunnel_client.hpp"
@@ -41,6 +42,7 @@ class EdgeDaemon final : private spool::Observer {
   Status open_door();
   Status open_control();
   std::shared_ptr<smtp::DeviceDirectory> directory();  // of the configuration in force
+  void on_joined(const std::string& centre_address);
   void on_link(bool up, const std::string& reason);
   void tick();
   void watch_tunnel();
@@ -60,6 +62,8 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<spool::Spool> spool_;
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<Enroller> enroller_;  // of a box whose centre comes by a ticket
+  std::string centre_address_;          // of that one; "": none yet
   std::unique_ptr<SpoolIntake> intake_;
   std::shared_ptr<NeighbourWatch> neighbours_;  // null: MACs are not known
   std::shared_ptr<const Devices> devices_;

@@ -18,9 +18,11 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
   policy.socket_folders = {confine::folder_of(config.control_socket)};
   policy.readable = confine::folders_of(config.own_files);
   policy.readable.push_back(confine::folder_of(config_path));
-  policy.out_of_reach = {config.tunnel.private_key_file};
+  policy.out_of_reach = {config.tunnel.enrols ? config.tunnel.state_directory + "/identity.json"
+                                              : config.tunnel.private_key_file};
   policy.connect_ports = {config.tunnel.link_port};
   policy.listen_ports = {confine::any_free_port};  // gRPC finds out by it whether there is IPv6
+  if (config.tunnel.enrols) policy.connect_ports->push_back(config.tunnel.enrolment_port);
   return policy;
 }
 

@@ -24,4 +24,11 @@ inline constexpr log::Event EDGE_FATAL{
 inline constexpr log::Event EDGE_START_FAILED{"EDGE_START_FAILED", log::Level::error,
                                               "the box could not start"};
 
+inline constexpr log::Event EDGE_ENROLMENT_BEGUN{"EDGE_ENROLMENT_BEGUN", log::Level::info,
+                                                 "a ticket was given to the box"};
+inline constexpr log::Event EDGE_ENROLLED{"EDGE_ENROLLED", log::Level::info,
+                                          "the centre has taken the box"};
+inline constexpr log::Event EDGE_ENROLMENT_REFUSED{"EDGE_ENROLMENT_REFUSED", log::Level::warning,
+                                                   "the centre refused the ticket"};
+
 }  // namespace alarmwire::edge

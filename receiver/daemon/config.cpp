@@ -1,6 +1,7 @@
 #include "receiver/daemon/config.hpp"
 
 #include "common/daemon.hpp"
+#include "provisioning/ticket.hpp"
 #include "receiver/fleet/box_watch.hpp"
 
 namespace alarmwire::receiver {
@@ -32,6 +33,24 @@ std::vector<std::string> named_files(config::Table& root) {
   return files;
 }
 
+ProvisioningConfig parse_provisioning(config::Table table) {
+  ProvisioningConfig config;
+  for (const std::string& text : table.strings("endpoints", {})) {
+    const auto endpoint = tunnel::EndpointName::parse(text);
+    if (endpoint)
+      config.endpoints.push_back(*endpoint);
+    else
+      table.problem("endpoints", "\"" + text + "\" is not of the form host:port");
+  }
+  if (config.endpoints.size() > provisioning::ticket_endpoints_max)
+    table.problem("endpoints", "too many for a ticket, at most 4");
+  config.approval =
+      static_cast<provisioning::Approval>(table.choice("approve", 0, {"auto", "manual"}));
+  config.ticket_expires = std::chrono::duration_cast<std::chrono::seconds>(
+      table.duration("ticket_expires", ticket_expires_default, 1min, ticket_expires_max));
+  return config;
+}
+
 }  // namespace
 
 Result<Config> load_config(const std::string& path) {
@@ -58,6 +77,7 @@ Result<Config> load_config(const std::string& path) {
   for (const outlets::SmtpConfig& outlet : config.outlets)
     config.ledger.outlets.push_back(outlet.name);
   config.own_files = named_files(root);
+  config.provisioning = parse_provisioning(root.table("provisioning"));
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
   return config;

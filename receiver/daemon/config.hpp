@@ -9,6 +9,7 @@
 #include "common/config.hpp"
 #include "common/confine.hpp"
 #include "common/log.hpp"
+#include "receiver/daemon/box_office.hpp"
 #include "receiver/ledger/ledger.hpp"
 #include "receiver/outlets/outlet_config.hpp"
 #include "receiver/sites/sites.hpp"
@@ -29,6 +30,7 @@ struct Config {
   sites::Sites sites;
   std::vector<outlets::SmtpConfig> outlets;
   tunnel::Settings tunnel;
+  ProvisioningConfig provisioning;
   confine::Wanted user;                // the account to run as
   std::vector<std::string> own_files;  // that the file names and the daemon reads
 };

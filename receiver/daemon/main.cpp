@@ -21,7 +21,8 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
   policy.out_of_reach = {config.tunnel.private_key_file};
   policy.asks_dns = true;
   // gRPC finds out by a free port whether there is IPv6.
-  policy.listen_ports = {config.tunnel.link_port, confine::any_free_port};
+  policy.listen_ports = {config.tunnel.link_port, config.tunnel.enrolment_port,
+                         confine::any_free_port};
   return policy;
 }
 

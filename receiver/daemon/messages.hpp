@@ -37,4 +37,18 @@ inline constexpr log::Event RECEIVER_HAND_OVERS_DROPPED{
     "RECEIVER_HAND_OVERS_DROPPED", log::Level::warning,
     "what waited at an outlet no longer configured was given up on demand"};
 
+inline constexpr log::Event RECEIVER_BOX_ENROLLED{"RECEIVER_BOX_ENROLLED", log::Level::info,
+                                                  "a box was enrolled by a ticket"};
+inline constexpr log::Event RECEIVER_BOX_REFUSED{"RECEIVER_BOX_REFUSED", log::Level::warning,
+                                                 "a box showed a ticket that is worth nothing"};
+inline constexpr log::Event RECEIVER_ENROLMENT_FAILED{
+    "RECEIVER_ENROLMENT_FAILED", log::Level::error,
+    "the book of tickets and boxes could not be read or written"};
+inline constexpr log::Event RECEIVER_ENROL_LISTEN_FAILED{
+    "RECEIVER_ENROL_LISTEN_FAILED", log::Level::error,
+    "no box can be enrolled: the listener could not be opened; trying again"};
+inline constexpr log::Event RECEIVER_BOX_ADDRESS_TAKEN{
+    "RECEIVER_BOX_ADDRESS_TAKEN", log::Level::error,
+    "a box enrolled by a ticket has no addresses of its own: the configuration gave them away"};
+
 }  // namespace alarmwire::receiver

@@ -19,6 +19,7 @@ Status ReceiverDaemon::open_control() {
   alarms_->install(*control_);
   handle_status();
   handle_outlets();
+  office_->install(*control_);
   return {};
 }
 
@@ -118,9 +119,10 @@ CentreFigures ReceiverDaemon::figures_without_outlets() const {
   CentreFigures figures;
   figures.tunnel = tunnel_->status();
   figures.ledger = ledger_->snapshot();
-  for (const tunnel::PeerSettings& peer : config_.tunnel.peers)
-    figures.boxes.push_back({config_.sites.box(peer.name), ingest_->status(peer.name),
-                             boxes_.was_seen(peer.name), boxes_.is_silent(peer.name)});
+  const std::shared_ptr<const sites::Sites> book = current_sites();
+  for (const auto& [id, address] : boxes_known_)
+    figures.boxes.push_back(
+        {book->box(id), ingest_->status(id), boxes_.was_seen(id), boxes_.is_silent(id)});
   figures.faults = faults_->open_faults();
   figures.listening = listening_on_ != 0;
   figures.uptime_s =

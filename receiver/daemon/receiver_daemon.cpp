@@ -37,6 +37,7 @@ ReceiverDaemon::ReceiverDaemon(std::string config_path, Config config)
 ReceiverDaemon::~ReceiverDaemon() {
   if (outlets_) outlets_->stop();
   for (boost::asio::thread_pool* pool : {&chores_, &swaps_, &stoppers_}) pool->join();
+  if (office_) office_->stop();
   if (ingest_) ingest_->stop();
   if (alarms_) alarms_->stop();
   ledger_.reset();
@@ -86,23 +87,17 @@ Status ReceiverDaemon::open_ledger() {
 Status ReceiverDaemon::open_ingest() {
   ingest::Config config;
   config.software = software;
-  const auto box_of = [this](const std::string& peer_address) -> std::optional<BoxId> {
-    const std::optional<tunnel::Ipv6> address = tunnel::Ipv6::parse(peer_address);
-    if (!address) return std::nullopt;
-    return tunnel::box_at(config_.tunnel, *address);
-  };
+  const auto box_of = [this](const std::string& peer) { return this->box_of(peer); };
   ingest_ = std::make_unique<ingest::Ingest>(context_, config, *ledger_, box_of, *this);
-  watch_boxes(config_);
   tunnel_ = std::make_shared<tunnel::TunnelClient>(context_, config_.tunnel.control_socket);
   // The listener needs the tunnel's interface and address: it opens as soon as they are known.
   tunnel_->start([this](bool reachable) {
     if (reachable && tunnel_->status()) listen(*tunnel_->status());
   });
-  return {};
+  return open_office();
 }
 
 Status ReceiverDaemon::open_outlets() {
-  sites_ = std::make_shared<const sites::Sites>(config_.sites);
   outlets_ = std::make_unique<OutletSet>(
       *ledger_, [this] { return current_sites(); }, *this);
   judge_anew();
@@ -115,14 +110,6 @@ Status ReceiverDaemon::open_outlets() {
 std::shared_ptr<const sites::Sites> ReceiverDaemon::current_sites() const {
   const std::lock_guard lock(sites_mutex_);
   return sites_;
-}
-
-void ReceiverDaemon::watch_boxes(const Config& config) {
-  for (const tunnel::PeerSettings& peer : config.tunnel.peers) {
-    const Result<std::vector<ledger::Cursor>> cursors = ledger_->cursors(peer.name);
-    const bool seen = cursors.has_value() && !cursors->empty();
-    boxes_.add(peer.name, seen, faults_->is_open(peer.name, fault::tunnel_silent, ""));
-  }
 }
 
 // --- what the rooms say ---
@@ -241,6 +228,8 @@ void ReceiverDaemon::watch_tunnel() {
   if (const auto& state = tunnel_->status()) {
     tunnel_heard_ = steady_now();
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel", "answers again", true);
+    if (const auto key = tunnel::PublicKey::parse(text_at(*state, "public_key")))
+      office_->know_centre(*key);
     listen(*state);
   } else if (steady_now() - tunnel_heard_ > tunnel_daemon_grace) {
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel",
@@ -254,7 +243,9 @@ void ReceiverDaemon::listen(const boost::json::object& tunnel) {
   const std::string interface = text_at(tunnel, "interface");
   const std::string address = text_at(tunnel, "address");
   const unsigned index = ::if_nametoindex(interface.c_str());
-  if (index == 0 || index == listening_on_) return;
+  if (index == 0) return;
+  if (index != enrolling_on_ && listen_for_boxes(address, interface)) enrolling_on_ = index;
+  if (index == listening_on_) return;
   const Result<int> fd = link::listen_tcp(address, config_.tunnel.link_port, interface);
   link::LinkServerConfig server;
   if (fd.has_value()) server.listen_fd = *fd;
@@ -271,8 +262,20 @@ void ReceiverDaemon::listen(const boost::json::object& tunnel) {
   listen_failed_ = false;
 }
 
+// For boxes that hold only a ticket: the tunnel's firewall lets nobody else come here.
+bool ReceiverDaemon::listen_for_boxes(const std::string& address, const std::string& interface) {
+  const Result<int> fd = link::listen_tcp(address, config_.tunnel.enrolment_port, interface);
+  const Status listening = fd.has_error() ? Status(fd.error()) : office_->listen(*fd);
+  if (listening.has_error() && !enrol_listen_failed_)
+    log::write(RECEIVER_ENROL_LISTEN_FAILED, {{"port", config_.tunnel.enrolment_port},
+                                              {"reason", listening.error().diagnostics}});
+  enrol_listen_failed_ = listening.has_error();
+  return listening.has_value();
+}
+
 void ReceiverDaemon::apply_retention() {
   retention_due_ = steady_now() + retention_every;
+  office_->hourly();
   ledger_->apply_retention(config_.retention, wall_now_us(),
                            [](const Result<std::uint64_t>& deleted) {
                              if (deleted.has_value() && *deleted > 0)
@@ -291,6 +294,7 @@ void ReceiverDaemon::warn_of_fixed(const Config& fresh) const {
       {"receiver.silent_after", fresh.silent_after != config_.silent_after},
       {"ledger.directory", fresh.ledger.directory != config_.ledger.directory},
       {"tunnel.link_port", fresh.tunnel.link_port != config_.tunnel.link_port},
+      {"tunnel.enrolment_port", fresh.tunnel.enrolment_port != config_.tunnel.enrolment_port},
       {"tunnel.prefix", fresh.tunnel.prefix != config_.tunnel.prefix},
       {"tunnel.control_socket", fresh.tunnel.control_socket != config_.tunnel.control_socket},
   };
@@ -308,23 +312,12 @@ void ReceiverDaemon::reload() {
   }
   warn_of_fixed(*fresh);
   log::set_level(fresh->log_level);
-  std::set<BoxId> gone;
-  for (const tunnel::PeerSettings& peer : config_.tunnel.peers) gone.insert(peer.name);
-  for (const tunnel::PeerSettings& peer : fresh->tunnel.peers) gone.erase(peer.name);
-  for (const BoxId& box : gone) {
-    ingest_->disconnect(box, "no longer in the configuration");
-    boxes_.remove(box);
-    faults_->report(box, std::string(fault::tunnel_silent), "", "no longer in the configuration",
-                    true);
-  }
-  {
-    const std::lock_guard lock(sites_mutex_);
-    sites_ = std::make_shared<const sites::Sites>(fresh->sites);
-  }
   config_.sites = std::move(fresh->sites);
   config_.retention = fresh->retention;
   config_.tunnel.peers = std::move(fresh->tunnel.peers);
-  watch_boxes(config_);
+  config_.provisioning = std::move(fresh->provisioning);
+  office_->configure(config_.provisioning);
+  know_boxes("no longer in the configuration");
   const bool other_outlets = fresh->outlets != config_.outlets;
   config_.outlets = std::move(fresh->outlets);
   if (other_outlets) swap_outlets();
@@ -366,6 +359,7 @@ void ReceiverDaemon::one_has_stopped() {
 }
 
 void ReceiverDaemon::finish() {
+  office_->stop();
   ingest_->stop();
   faults_->close();
   control_->close();

@@ -6,14 +6,17 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/daemon.hpp"
 #include "common/fault_desk.hpp"
 #include "receiver/daemon/alarm_commands.hpp"
+#include "receiver/daemon/box_office.hpp"
 #include "receiver/daemon/centre_status.hpp"
 #include "receiver/daemon/config.hpp"
 #include "receiver/daemon/outlet_set.hpp"
@@ -58,10 +61,14 @@ class ReceiverDaemon final : public ledger::Observer,
   Status open_outlets();
   Status open_ingest();
   Status open_control();
-  void watch_boxes(const Config& config);
+  Status open_office();
+  void know_boxes(const std::string& why_gone);
+  void watch_box(const BoxId& id);
+  std::optional<BoxId> box_of(const std::string& peer_address) const;
   void tick();
   void watch_tunnel();
   void listen(const boost::json::object& tunnel);
+  bool listen_for_boxes(const std::string& address, const std::string& interface);
   void apply_retention();
   void tell_of_crash();
   void judge_anew();
@@ -101,6 +108,10 @@ class ReceiverDaemon final : public ledger::Observer,
   std::unique_ptr<ingest::Ingest> ingest_;
   fleet::BoxWatch boxes_;
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
+  std::vector<provisioning::BoxRow> enrolled_;  // by tickets, and approved
+  std::map<BoxId, std::string> boxes_known_;    // those and the configured, with tunnel addresses
+  std::map<std::string, BoxId> box_at_;         // the other way round
+  std::unique_ptr<BoxOffice> office_;
   std::unique_ptr<AlarmCommands> alarms_;
   std::unique_ptr<control::Server> control_;
   std::unique_ptr<daemon::Signals> signals_;
@@ -109,6 +120,8 @@ class ReceiverDaemon final : public ledger::Observer,
   SteadyTime retention_due_;
   unsigned listening_on_ = 0;  // index of the interface; 0: not listening
   bool listen_failed_ = false;
+  unsigned enrolling_on_ = 0;  // the same, for boxes that hold only a ticket
+  bool enrol_listen_failed_ = false;
   std::optional<SteadyTime> swap_again_at_;
   std::size_t still_stopping_ = 0;  // the outlets, and the streams of the boxes
   bool stopping_ = false;

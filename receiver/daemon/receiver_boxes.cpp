@@ -1,0 +1,103 @@
+// Whose boxes are ours: those of the configuration, and those that tickets enrolled. Both are boxes
+// alike to everybody else here.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "receiver/daemon/messages.hpp"
+#include "receiver/daemon/receiver_daemon.hpp"
+
+namespace alarmwire::receiver {
+namespace {
+
+// The configured boxes, and of the enrolled ones those that contradict none of them.
+sites::Sites book_of(const sites::Sites& configured,
+                     const std::vector<provisioning::BoxRow>& enrolled) {
+  std::vector<sites::Box> boxes = configured.boxes();
+  const std::size_t fixed = boxes.size();
+  for (const provisioning::BoxRow& row : enrolled) {
+    if (configured.knows(row.id)) continue;
+    boxes.push_back(sites::default_box(row.id));
+    boxes.back().name = row.name;
+  }
+  std::set<std::size_t, std::greater<>> odd;
+  for (const sites::Conflict& conflict : sites::find_conflicts(boxes))
+    if (conflict.box >= fixed) odd.insert(conflict.box);
+  for (const std::size_t index : odd) {
+    log::write(RECEIVER_BOX_ADDRESS_TAKEN, {{"box", boxes[index].id}});
+    boxes.erase(boxes.begin() + static_cast<std::ptrdiff_t>(index));
+  }
+  Result<sites::Sites> made = sites::Sites::make(std::move(boxes));
+  return made ? std::move(*made) : configured;
+}
+
+}  // namespace
+
+Status ReceiverDaemon::open_office() {
+  BoxOfficeEvents events;
+  events.on_boxes = [this](std::vector<provisioning::BoxRow> boxes) {
+    enrolled_ = std::move(boxes);
+    know_boxes("revoked at the centre");
+  };
+  events.on_peers = [this](boost::json::array peers, std::function<void(const Status&)> done) {
+    tunnel_->give_peers(std::move(peers), std::move(done));
+  };
+  events.on_reuse = [this](const std::string& ticket, const std::string& reason) {
+    faults_->event(std::string(centre_box_id), std::string(fault::ticket_reused),
+                   "ticket " + ticket, reason);
+  };
+  events.why_not = [this](const BoxId& id) -> std::string {
+    if (config_.sites.knows(id)) return "box '" + id + "' stands in the configuration";
+    std::vector<sites::Box> boxes = current_sites()->boxes();
+    if (current_sites()->knows(id)) return {};  // the office knows more of it
+    boxes.push_back(sites::default_box(id));
+    const std::vector<sites::Conflict> conflicts = sites::find_conflicts(boxes);
+    return conflicts.empty() ? std::string() : conflicts.front().key + ": " + conflicts.front().why;
+  };
+  office_ = std::make_unique<BoxOffice>(context_, config_.state_directory + "/boxes.db",
+                                        config_.tunnel.prefix, std::move(events));
+  office_->configure(config_.provisioning);
+  know_boxes("");
+  return office_->open();
+}
+
+// After each change of either source. `why_gone`: told to boxes that are ours no longer.
+void ReceiverDaemon::know_boxes(const std::string& why_gone) {
+  std::map<BoxId, std::string> known;  // with the tunnel address
+  const auto add = [&](const BoxId& id, const tunnel::PublicKey& key) {
+    known.emplace(id, config_.tunnel.prefix.address_of(key).to_string());
+  };
+  for (const tunnel::PeerSettings& peer : config_.tunnel.peers) add(peer.name, peer.public_key);
+  for (const provisioning::BoxRow& box : enrolled_) add(box.id, box.public_key);
+  for (const auto& [id, address] : boxes_known_) {
+    const auto still = known.find(id);
+    if (still != known.end() && still->second == address) continue;
+    ingest_->disconnect(id, why_gone);
+    if (still != known.end()) continue;  // it has another key now
+    boxes_.remove(id);
+    faults_->report(id, std::string(fault::tunnel_silent), "", why_gone, true);
+  }
+  const std::map<BoxId, std::string> before = std::exchange(boxes_known_, std::move(known));
+  box_at_.clear();
+  for (const auto& [id, address] : boxes_known_) {
+    box_at_[address] = id;
+    if (!before.contains(id)) watch_box(id);
+  }
+  const std::lock_guard lock(sites_mutex_);
+  sites_ = std::make_shared<const sites::Sites>(book_of(config_.sites, enrolled_));
+}
+
+void ReceiverDaemon::watch_box(const BoxId& id) {
+  const Result<std::vector<ledger::Cursor>> cursors = ledger_->cursors(id);
+  const bool seen = cursors.has_value() && !cursors->empty();
+  boxes_.add(id, seen, faults_->is_open(id, fault::tunnel_silent, ""));
+}
+
+std::optional<BoxId> ReceiverDaemon::box_of(const std::string& peer_address) const {
+  const std::optional<tunnel::Ipv6> address = tunnel::Ipv6::parse(peer_address);
+  const auto found = address ? box_at_.find(address->to_string()) : box_at_.end();
+  if (found == box_at_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace alarmwire::receiver
