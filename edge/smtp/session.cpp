@@ -355,7 +355,7 @@ void Session::on_crowded() {
 void Session::reply(std::string_view text) {
   output_ += text;
   output_ += "\r\n";
-  write_down(DialogueLine::Who::box, text);
+  write_down(DialogueLine::Who::box, text.starts_with("334 ") ? "334 (asks)" : text);
   // That a connection ends which had nothing to say any more is no trouble.
   const bool harmless = text == replies::stopping || text == replies::session_too_long ||
                         (text == replies::idle && facts_.accepted > 0 && !mail_);

@@ -304,6 +304,7 @@ TEST(Kept, IsNoPasswordHoweverItWasSent) {
     EXPECT_EQ(text.find(to_base64("geheim-17")), std::string::npos) << text;
     EXPECT_EQ(text.find(to_base64("tim")), std::string::npos) << text;
     EXPECT_EQ(text.find(login.substr(11, 12)), std::string::npos) << text;
+    EXPECT_EQ(text.find("334 V"), std::string::npos) << text;
   }
 }
 

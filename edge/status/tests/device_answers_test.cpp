@@ -36,7 +36,8 @@ BoxFigures figures() {
 
 std::string choices(const BoxFigures& of) {
   std::string text;
-  for (const json::value& choice : describe_settings(of, "x", "").at("choices").as_array())
+  const json::object settings = describe_settings(of, "x", "");
+  for (const json::value& choice : settings.at("choices").as_array())
     text += std::string(choice.at("security").as_string()) + ":" +
             std::to_string(choice.at("port").to_number<int>()) + " ";
   return text;
