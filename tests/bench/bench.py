@@ -17,6 +17,7 @@ from harness.mails import plain_mail, send  # noqa: E402
 from harness.process import Program, resident_kib  # noqa: E402
 from harness.world import CENTRE_ADDRESS, World, ask, find_programs  # noqa: E402
 
+import door  # noqa: E402
 import memory  # noqa: E402
 from chain import Chain, holding_door  # noqa: E402
 from measure import (Loader, Quiet, Tap, connect_ms, percentile, sync_ms,  # noqa: E402
@@ -313,10 +314,15 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="write every figure under its name")
     parser.add_argument("--quick", action="store_true", help="small samples: a look, no proof")
+    parser.add_argument("--only", choices=["door"], help="one part alone")
     options = parser.parse_args()
     clear_up_when_ended()
     tools = find_programs().parent / "bench"
     bench = Bench(tools, options.quick)
+    if not options.only or options.only == "door":
+        door.play(bench)
+    if options.only:
+        return bench.report(options.json)
     bench.against_the_chain()
     bench.long_path()
     bench.full_memory()

@@ -116,9 +116,10 @@ class Chain:
         self.centre_end.stop()
 
 
-def holding_door(world, port):
+def holding_door(world, port, more=None):
     """Postfix as a door alone: takes mails durably and keeps them (hold queue)."""
     box = world.box
     return Postfix(box.netns, world.folder / "postfix-door", f"{box.lan_address}:{port}",
                    "192.168.10.0/24",
-                   more={"smtpd_data_restrictions": "check_client_access static:HOLD"})
+                   more={"smtpd_data_restrictions": "check_client_access static:HOLD",
+                         **(more or {})})

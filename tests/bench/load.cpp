@@ -2,14 +2,18 @@
 // noting for every one when it began to connect (or, on a kept connection, to speak) and when its
 // reply was there.
 //
-//   bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT FIRST_DEVICE [PAUSE_US]
+//   bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT FIRST_DEVICE
+//              [PAUSE_US [clear|starttls [ADDRESSES]]]
 //
-// Each device has an address of its own: FIRST_DEVICE and the ones that follow it.
+// Each device has an address of its own: FIRST_DEVICE and the ones that follow it; with ADDRESSES
+// that many are shared.
 // OUTPUT gets a line per mail: id, begin_us, reply_us, code, first words of the reply. The mails
 // carry their number in a header `X-Bench-Id`, by which the tap at the sink knows them.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +42,8 @@ struct Plan {
   int first_id = 0;
   std::string first_device;
   int pause_us = 0;
+  SSL_CTX* tls = nullptr;  // STARTTLS first
+  std::uint32_t addresses = 0;
 };
 
 struct Sample {
@@ -82,7 +88,8 @@ class Connection {
   Connection(const Plan& plan, std::uint32_t device) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const sockaddr_in address = ipv4(plan.host, plan.port);
     sockaddr_in own = ipv4(plan.first_device, 0);
-    own.sin_addr.s_addr = htonl(ntohl(own.sin_addr.s_addr) + device);
+    const std::uint32_t number = plan.addresses == 0 ? device : device % plan.addresses;
+    own.sin_addr.s_addr = htonl(ntohl(own.sin_addr.s_addr) + number);
     if (::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
       throw std::runtime_error("this device has no address");
     const int on = 1;
@@ -94,8 +101,12 @@ class Connection {
     expect("220");
     say("EHLO camera\r\n");
     expect("250");
+    if (plan.tls != nullptr) start_tls(plan.tls);
   }
-  ~Connection() { ::close(socket_); }
+  ~Connection() {
+    SSL_free(tls_);
+    ::close(socket_);
+  }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -115,9 +126,26 @@ class Connection {
   }
 
  private:
+  void start_tls(SSL_CTX* context) {
+    say("STARTTLS\r\n");
+    expect("220");
+    tls_ = SSL_new(context);
+    SSL_set_fd(tls_, socket_);
+    if (SSL_connect(tls_) != 1) throw std::runtime_error("TLS handshake failed");
+    say("EHLO camera\r\n");
+    expect("250");
+  }
+  ssize_t write_some(std::string_view text) {
+    if (tls_ == nullptr) return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+    return SSL_write(tls_, text.data(), static_cast<int>(text.size()));
+  }
+  ssize_t read_some(char* bytes, std::size_t size) {
+    if (tls_ == nullptr) return ::recv(socket_, bytes, size, 0);
+    return SSL_read(tls_, bytes, static_cast<int>(size));
+  }
   void say(std::string_view text) {
     while (!text.empty()) {
-      const ssize_t sent = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+      const ssize_t sent = write_some(text);
       if (sent <= 0) throw std::runtime_error("send failed");
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -143,13 +171,14 @@ class Connection {
         return text;
       }
       char bytes[4096];
-      const ssize_t got = ::recv(socket_, bytes, sizeof bytes, 0);
+      const ssize_t got = read_some(bytes, sizeof bytes);
       if (got <= 0) throw std::runtime_error("connection ended");
       input_.append(bytes, static_cast<std::size_t>(got));
     }
   }
 
   int socket_;
+  SSL* tls_ = nullptr;
   std::string input_;
 };
 
@@ -204,8 +233,10 @@ int run(const Plan& plan, const char* output) {
 
 int main(int argc, char** argv) {
   if (argc < 10) {
-    std::fputs("bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT [PAUSE_US]\n",
-               stderr);
+    std::fputs(
+        "bench_load HOST PORT DEVICES MAILS BYTES keep|connect FIRST_ID OUTPUT FIRST_DEVICE "
+        "[PAUSE_US [clear|starttls [ADDRESSES]]]\n",
+        stderr);
     return 2;
   }
   alarmwire::bench::Plan plan;
@@ -218,5 +249,9 @@ int main(int argc, char** argv) {
   plan.first_id = std::atoi(argv[7]);
   plan.first_device = argv[9];
   if (argc > 10) plan.pause_us = std::atoi(argv[10]);
+  signal(SIGPIPE, SIG_IGN);  // SSL_write has no MSG_NOSIGNAL
+  if (argc > 11 && std::string_view(argv[11]) == "starttls")
+    plan.tls = SSL_CTX_new(TLS_client_method());
+  if (argc > 12) plan.addresses = static_cast<std::uint32_t>(std::atoi(argv[12]));
   return alarmwire::bench::run(plan, argv[8]);
 }

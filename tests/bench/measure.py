@@ -65,7 +65,8 @@ class Loader:
         self.world, self.tools, self.tap = world, tools, tap
         self.next_id = 1
 
-    def run(self, devices, mails, size, keep, port=25, pause_us=0, patience_s=300):
+    def run(self, devices, mails, size, keep, port=25, pause_us=0, patience_s=300, tls=False,
+            addresses=0):
         first, self.next_id = self.next_id, self.next_id + mails
         output = self.world.folder / f"load-{first}.txt"
         box = self.world.box
@@ -73,7 +74,7 @@ class Loader:
             ["ip", "netns", "exec", box.lan.name, str(self.tools / "bench_load"),
              box.lan_address, str(port), str(devices), str(mails), str(size),
              "keep" if keep else "connect", str(first), str(output),
-             box.device_address(0), str(pause_us)],
+             box.device_address(0), str(pause_us), "starttls" if tls else "clear", str(addresses)],
             check=True, timeout=patience_s, stdin=subprocess.DEVNULL)
         samples = []
         for line in output.read_text().splitlines():
