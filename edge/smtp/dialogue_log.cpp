@@ -1,12 +1,22 @@
 #include "edge/smtp/dialogue_log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "common/text.hpp"
 
 namespace alarmwire::smtp {
 namespace {
+
+constexpr std::size_t first_bytes = 512;  // most sessions need no more
+
+// What printable() would leave as it is.
+bool is_plain(std::string_view text) {
+  return text.size() <= dialogue_line_bytes_max &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+}
 
 void read_lines(std::string_view text, std::vector<DialogueLine>& lines) {
   while (!text.empty()) {
@@ -29,16 +39,24 @@ std::uint32_t DialogueLog::duration_ms() const {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(passed, 0, UINT32_MAX));
 }
 
+// Each line of each session comes by: one that is plain text, as nearly all are, is not copied.
 void DialogueLog::write(DialogueLine::Who who, std::string_view text) {
-  const std::string line = static_cast<char>(who) + std::to_string(duration_ms()) + ' ' +
-                           printable(text, dialogue_line_bytes_max) + '\n';
-  if (tail_.empty() && head_.size() + line.size() <= dialogue_head_bytes_max) {
-    head_ += line;
-    return;
-  }
-  while (!tail_.empty() && tail_.size() + line.size() > dialogue_tail_bytes_max)
+  std::string escaped;
+  if (!is_plain(text)) text = escaped = printable(text, dialogue_line_bytes_max);
+  std::array<char, 16> number{};
+  const auto end = std::to_chars(number.data(), number.data() + number.size(), duration_ms()).ptr;
+  const std::string_view at_ms(number.data(), static_cast<std::size_t>(end - number.data()));
+  const std::size_t size = 1 + at_ms.size() + 1 + text.size() + 1;
+  const bool in_head = tail_.empty() && head_.size() + size <= dialogue_head_bytes_max;
+  while (!in_head && !tail_.empty() && tail_.size() + size > dialogue_tail_bytes_max)
     drop_oldest_of_tail();
-  tail_ += line;
+  std::string& part = in_head ? head_ : tail_;
+  if (part.empty()) part.reserve(first_bytes);
+  part += static_cast<char>(who);
+  part += at_ms;
+  part += ' ';
+  part += text;
+  part += '\n';
 }
 
 // A quarter at once: a chatty session must not move its tail with every line.
