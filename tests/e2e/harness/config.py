@@ -24,15 +24,16 @@ def edge(box, centre_public_key, centre_endpoints, prefix):
             "user": str(UID_EDGE),
         }),
         ("[tunnel]", {
-            "private_key_file": str(box.folder / "tunnel/private.key"),
-            "prefix": prefix,
+            **({"role": "box"} if box.by_ticket else {
+                "private_key_file": str(box.folder / "tunnel/private.key"), "prefix": prefix}),
             "interface": "wgbox",
             "backend": "auto",
             "state_directory": str(box.folder / "tunnel"),
             "control_socket": str(box.tunnel_socket),
             "link_port": 7411,
         }),
-        ("[tunnel.centre]", {"public_key": centre_public_key, "endpoints": centre_endpoints}),
+        *([] if box.by_ticket else [("[tunnel.centre]", {
+            "public_key": centre_public_key, "endpoints": centre_endpoints})]),
         ("[smtp]", {"hostname": "edge.internal", "zones": ["internal"], **box.smtp_options}),
     ]
     for listener in box.listeners:
@@ -67,6 +68,7 @@ def receiver(centre, boxes, prefix):
             "link_port": 7411,
             "listen_port": 51820,
         }),
+        ("[provisioning]", {"endpoints": centre.world.endpoints}),
         ("[ledger]", {"directory": str(centre.folder / "ledger"), "keep": "365d"}),
     ]
     for box in boxes:

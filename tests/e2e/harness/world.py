@@ -66,6 +66,7 @@ def wait_for(what, suits, within_s=20, every_s=0.05):
 class Box:
     def __init__(self, world, number):
         self.world, self.number = world, number
+        self.by_ticket = world.by_ticket  # it has no key, and no centre, until it is enrolled
         self.id = f"site-{number}"
         self.folder = world.folder / f"box{number}"
         self.edge_socket = self.folder / "run/edge.sock"
@@ -108,7 +109,8 @@ class Box:
     def build_programs(self):
         make_folders(self.folder, {"run": None, "tunnel": UID_TUNNEL, "edge": UID_EDGE,
                                    "spool": UID_EDGE})
-        self.public_key = self.world.generate_key(self.folder / "tunnel/private.key")
+        if not self.by_ticket:
+            self.public_key = self.world.generate_key(self.folder / "tunnel/private.key")
         mounts = tun_for_everybody(self.folder) + own_wireguard_folder()
         self.tunnel = Program(
             f"box{self.number}-tunnel", self.netns,
@@ -143,6 +145,27 @@ class Box:
 
     def alarmwire(self, *words, **how):
         return self.world.alarmwire(self.edge_socket, *words, **how)
+
+    def start_enrolling(self, ticket_text, *words):
+        """`alarmwire enrol` as a person would; a process whose communicate() gives its lines."""
+        argv = [str(self.world.program("alarmwire")), "--json", "--socket", str(self.edge_socket),
+                "enrol", *words]
+        made = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        made.stdin.write(ticket_text)
+        made.stdin.close()
+        made.stdin = None
+        return made
+
+    def enrol(self, ticket_text, *words, within_s=60):
+        """To its end; the exit code, and the states that were shown."""
+        made = self.start_enrolling(ticket_text, *words)
+        try:
+            out, _ = made.communicate(timeout=within_s)
+        finally:
+            made.kill()
+        states = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        return made.returncode, states or [{"step": "", "text": out}]
 
     def cut_cable(self):
         self.world.wan.ip("link", "set", self.cable, "down")
@@ -223,7 +246,8 @@ class Centre:
 
     def write_config(self):
         self.receiver_config.write_text(
-            config.receiver(self, self.world.boxes + self.strangers, self.world.prefix))
+            config.receiver(self, [box for box in self.world.boxes if not box.by_ticket] +
+                            self.strangers, self.world.prefix))
 
     def start_ebues(self):
         self.standin.start()
@@ -245,6 +269,9 @@ class Centre:
     def alarmwire(self, *words, **how):
         return self.world.alarmwire(self.receiver_socket, *words, **how)
 
+    def ticket(self, site, *words):
+        return self.alarmwire("ticket", "create", "--site", site, *words)
+
     def set_rules(self, rules):
         """What EBÜS answers from now on (ebues_standin.py)."""
         part = self.rules.with_suffix(".part")
@@ -253,8 +280,10 @@ class Centre:
 
 
 class World:
-    def __init__(self, boxes=1, devices=8, prepare=None, bin=None):
-        """`prepare(world)` runs before the configuration is written: it may change options."""
+    def __init__(self, boxes=1, devices=8, prepare=None, bin=None, by_ticket=False):
+        """`prepare(world)` runs before the configuration is written: it may change options.
+        `by_ticket`: the boxes are started, and belong nowhere until a test enrols them."""
+        self.by_ticket = by_ticket
         self.run_id = net.new_run_id()
         self.bin = find_programs(bin)
         base = os.environ.get("ALARMWIRE_RUN_BASE", "/var/tmp")
@@ -316,7 +345,8 @@ class World:
         for box in self.boxes:
             box.start()
         for box in self.boxes:
-            box.wait_for_link()
+            if not box.by_ticket:
+                box.wait_for_link()
 
     def programs(self):
         found = list(self.extra_programs)
