@@ -7,6 +7,7 @@
 
 #include "common/files.hpp"
 #include "edge/smtp/certificate.hpp"
+#include "edge/smtp/diagnosis.hpp"
 #include "edge/smtp/tests/door_fixture.hpp"
 #include "edge/smtp/tests/tls_client.hpp"
 #include "edge/smtp/tls_keeper.hpp"
@@ -165,6 +166,38 @@ TEST_F(TlsTest, StartTlsTakesAMailAndTheCertificateIsGoodForNameAndAddress) {
     ASSERT_EQ(intake.mails.size(), 2u);
     EXPECT_EQ(intake.mails[0]->body.size(), 200'002u);
   });
+}
+
+// In TLS 1.3 the device refuses after our side of the handshake is done; in 1.2 in its middle.
+TEST_F(TlsTest, TheDoctorHearsWhyADeviceRefusedTheCertificate) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    open();
+    TlsClient stranger(port());
+    EXPECT_FALSE(start(stranger, {snapshot().certificate.ca_pem, "other.internal", version}));
+    ASSERT_TRUE(eventually([this] {
+      const auto kept = door->dialogues("cam-1");
+      return kept.size() == 1 && kept[0].facts.end == DialogueFacts::End::tls_failed;
+    }));
+    const auto kept = on_loop([this] { return door->dialogues("cam-1"); });
+    const auto findings = diagnose(kept[0].facts, kept[0].log.lines());
+    ASSERT_EQ(findings.size(), 1u);
+    EXPECT_EQ(findings[0].id, FindingId::certificate_refused);
+    close_door();
+  }
+}
+
+TEST_F(TlsTest, TheDoctorHearsOfClearTextOnATlsPort) {
+  config.listeners[0].tls = TlsMode::implicit;
+  open();
+  Client clear(port());
+  clear.send("EHLO cam\r\n");
+  EXPECT_TRUE(clear.at_end());
+  ASSERT_TRUE(eventually([this] { return door->snapshot().sessions == 0; }));
+  const auto kept = on_loop([this] { return door->dialogues("127.0.0.1"); });
+  ASSERT_EQ(kept.size(), 1u);
+  const auto findings = diagnose(kept[0].facts, kept[0].log.lines());
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].id, FindingId::clear_on_tls_port);
 }
 
 TEST_F(TlsTest, ImplicitTlsTakesAMail) {
