@@ -60,9 +60,15 @@ void BoxEnrolment::begin(const Ticket& ticket, bool anew) {
   handshake_ = false;
   endpoint_.clear();
   call_error_.clear();
-  waiting_ = Waiting::begin;
   show(Step::ticket, "the ticket is whole; the box makes its key");
-  actions_.push_back(enrol_action::BeginTunnel{ticket, anew});
+  wish_ = enrol_action::BeginTunnel{ticket, anew};
+  ask_tunnel();
+}
+
+void BoxEnrolment::ask_tunnel() {
+  due_.reset();
+  waiting_ = Waiting::begin;
+  actions_.push_back(*wish_);
 }
 
 void BoxEnrolment::resume(const TunnelSays& tunnel, SteadyTime now) {
@@ -74,10 +80,12 @@ void BoxEnrolment::resume(const TunnelSays& tunnel, SteadyTime now) {
 void BoxEnrolment::tunnel_begun(const Result<TunnelSays>& answer, SteadyTime now) {
   if (waiting_ != Waiting::begin) return;
   waiting_ = Waiting::nothing;
-  if (!answer)
-    return show(
-        Step::refused, "the box cannot begin: " + answer.error().diagnostics,
-        answer.error().is(Errc::closed) ? "see whether alarmwire-tunnel runs, then try again" : "");
+  if (!answer && answer.error().is(Errc::closed)) {
+    show(Step::ticket, answer.error().diagnostics, "it tries again by itself; does it run?");
+    return retry(now, retry_least, retry_least);
+  }
+  wish_.reset();
+  if (!answer) return show(Step::refused, "the box cannot begin: " + answer.error().diagnostics);
   tunnel_ = *answer;
   view_.words = check_words(tunnel_->ticket_key, tunnel_->centre, tunnel_->box_key);
   if (tunnel_->enrolled) return join();
@@ -197,8 +205,9 @@ void BoxEnrolment::link_changed(bool up) {
 }
 
 void BoxEnrolment::tick(SteadyTime now) {
-  if (!due_ || now < *due_ || !tunnel_) return;
-  call(now);
+  if (!due_ || now < *due_) return;
+  if (tunnel_) return call(now);
+  if (wish_) ask_tunnel();
 }
 
 }  // namespace alarmwire::provisioning

@@ -103,6 +103,7 @@ class BoxEnrolment {
  private:
   enum class Waiting : std::uint8_t { nothing, begin, call, keep, commit, abandon };
   void show(Step step, std::string text, std::string advice = {});
+  void ask_tunnel();
   void call(SteadyTime now);
   void retry(SteadyTime now, std::chrono::milliseconds least, std::chrono::milliseconds most);
   void keep();
@@ -114,6 +115,7 @@ class BoxEnrolment {
   EnrolmentView view_;
   std::vector<EnrolAction> actions_;
   Waiting waiting_ = Waiting::nothing;
+  std::optional<enrol_action::BeginTunnel> wish_;  // until the tunnel has begun
   std::optional<TunnelSays> tunnel_;
   std::string endpoint_;
   std::string call_error_;

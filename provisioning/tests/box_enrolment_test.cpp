@@ -159,11 +159,24 @@ TEST_F(BoxEnrolmentTest, AFullDiskAndADeafTunnelAreTriedAgainFromTheCall) {
   expect_action<enrol_action::Call>();
 }
 
-TEST_F(BoxEnrolmentTest, ATunnelThatCannotBeginIsNoRefusalOfTheTicket) {
+TEST_F(BoxEnrolmentTest, ATunnelDaemonThatIsAwayIsAskedAgain) {
   begin();
-  enrolment_.tunnel_begun(failure(), now_);
+  for (int i = 0; i < 3; ++i) {
+    enrolment_.tunnel_begun(failure(), now_);
+    EXPECT_EQ(step(), Step::ticket);
+    now_ += seconds(1);
+    enrolment_.tick(now_);
+    expect_action<enrol_action::BeginTunnel>();
+  }
+  enrolment_.tunnel_begun(says_, now_);
+  expect_action<enrol_action::Call>();
+}
+
+TEST_F(BoxEnrolmentTest, ATunnelThatSaysNoIsTheEndAndNothingIsAbandoned) {
+  begin();
+  enrolment_.tunnel_begun(Failure(Errc::invalid_argument, "enrolled already"), now_);
   EXPECT_EQ(step(), Step::refused);
-  EXPECT_THAT(enrolment_.view().advice, HasSubstr("alarmwire-tunnel"));
+  EXPECT_THAT(enrolment_.view().text, HasSubstr("enrolled already"));
   expect_nothing();
 }
 
