@@ -7,7 +7,7 @@ from harness.case import EndToEnd, main
 from harness.mails import plain_mail, send
 from harness.world import World, ask, wait_for
 
-DELAYS_S = (0.0, 0.05, 0.15, 0.4)
+DELAYS_S = (0.0, 0.08, 0.3)  # an enrolment takes about 0.25 s
 
 
 class KilledWhileEnrolling(EndToEnd):
@@ -35,7 +35,7 @@ class KilledWhileEnrolling(EndToEnd):
                 if name == "box-tunnel":
                     wait_for("the box's tunnel daemon", lambda: ask(box.tunnel_socket, "status"))
                 enrolling.kill()
-                enrolling.wait()
+                enrolling.communicate()
                 code, states = box.enrol(text, "--anew", within_s=60)
                 where = f"{name} killed after {delay} s: {states[-1]}"
                 self.assertEqual((code, states[-1]["step"]), (0, "done"), where)

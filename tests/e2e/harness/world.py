@@ -164,6 +164,7 @@ class Box:
             out, _ = made.communicate(timeout=within_s)
         finally:
             made.kill()
+            made.wait()
         states = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         return made.returncode, states or [{"step": "", "text": out}]
 
