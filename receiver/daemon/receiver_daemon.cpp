@@ -228,8 +228,6 @@ void ReceiverDaemon::watch_tunnel() {
   if (const auto& state = tunnel_->status()) {
     tunnel_heard_ = steady_now();
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel", "answers again", true);
-    if (const auto key = tunnel::PublicKey::parse(text_at(*state, "public_key")))
-      office_->know_centre(*key);
     listen(*state);
   } else if (steady_now() - tunnel_heard_ > tunnel_daemon_grace) {
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel",
@@ -240,6 +238,8 @@ void ReceiverDaemon::watch_tunnel() {
 // On the tunnel's interface and address only. An interface that was made anew has another index,
 // and a socket bound to the old one hears nothing any more.
 void ReceiverDaemon::listen(const boost::json::object& tunnel) {
+  if (const auto key = tunnel::PublicKey::parse(text_at(tunnel, "public_key")))
+    office_->know_centre(*key);
   const std::string interface = text_at(tunnel, "interface");
   const std::string address = text_at(tunnel, "address");
   const unsigned index = ::if_nametoindex(interface.c_str());
