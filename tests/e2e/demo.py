@@ -17,7 +17,7 @@ from harness.case import PATIENCE_S, clear_up_when_ended
 from harness.ledger import lost_or_doubled
 from harness.mails import Load, Reply, picture_mail, plain_mail, send
 from harness.picture import jpeg
-from harness.world import World, remove_run
+from harness.world import World, remove_run, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ENV_FILE = TOP / "build/demo.env"
@@ -88,6 +88,22 @@ def attached_picture(arrived):
 
 def milliseconds(seconds):
     return f"{seconds * 1000:.0f} ms"
+
+
+def enrol(world, story):
+    """As an administrator and a technician do it: a ticket at the centre, the same at the box."""
+    box, centre = world.box, world.centre
+    story.step("The centre issues a ticket (alarmwire ticket create), the box takes it "
+               "(alarmwire enrol)")
+    wait_for("the tunnel at the centre", lambda: centre.status()["tunnel"]["reachable"])
+    made = centre.alarmwire("ticket", "create", "--site", box.id, "--name", "Werk Süd",
+                            json_output=False)
+    story.say(made)
+    ticket = re.search(r"^ALARMWIRE:\w+$", made, re.MULTILINE).group()
+    began = time.monotonic()
+    story.say(world.alarmwire_text("--socket", str(box.edge_socket), "enrol", input=ticket))
+    story.check(world.link_is_up(box), f"enrolled, and the link is up after "
+                f"{time.monotonic() - began:.1f} s")
 
 
 def quiet_day(world, story):
@@ -234,15 +250,15 @@ def play(stay):
     story = Story()
     began = time.monotonic()
     story.step("A site, the Internet and a centre: four namespaces, a real WireGuard tunnel")
-    world = World(prepare=prepare)
+    world = World(prepare=prepare, by_ticket=True)
     ended_well = False
     try:
         world.start()
         box = world.box
         story.say(f"{box.lan.name} (cameras)  {box.netns.name} (box)  {world.wan.name} (Internet)  "
                   f"{world.centre.netns.name} (centre, EBÜS stand-in)")
+        enrol(world, story)
         story.say(box.alarmwire("status", json_output=False))
-        story.check(True, f"box and centre have met after {time.monotonic() - began:.1f} s")
         quiet_day(world, story)
         cut_day(world, story)
         kill_day(world, story)
