@@ -53,6 +53,9 @@ struct Envelope {
 // on anything else that is off.
 std::string encode_envelope(const Envelope& envelope);
 Result<Envelope> decode_envelope(std::string_view bytes);
+// The largest alarm, the same at the door, on the link and in the ledger: what one took and the
+// next refused would be lost to the centre.
+inline constexpr std::uint64_t alarm_bytes_max = 64ull * 1024 * 1024;
 inline constexpr std::size_t envelope_size_max =
     48 * 1024;  // bytes; the door's limits keep far below
 

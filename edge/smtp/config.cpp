@@ -32,11 +32,11 @@ std::string read_hostname(config::Table& table, const std::string& otherwise) {
 
 Limits read_limits(config::Table table) {
   constexpr std::int64_t many = 1'000'000;
-  constexpr std::uint64_t gib = 1ull << 30;
   Limits limits;
   limits.command_line_bytes =
       table.size("command_line_size", limits.command_line_bytes, 512, 1 << 20);
-  limits.message_bytes = table.size("message_size", limits.message_bytes, 64 * 1024, 4 * gib);
+  limits.message_bytes =
+      table.size("message_size", limits.message_bytes, 64 * 1024, alarm_bytes_max);
   const auto count = [&](const char* key, std::size_t otherwise, std::int64_t most) {
     return static_cast<std::size_t>(
         table.integer(key, static_cast<std::int64_t>(otherwise), 1, most));
@@ -151,13 +151,29 @@ ListenerConfig read_listener(config::Table& table, std::chrono::milliseconds ack
   return listener;
 }
 
+// Does `wide` take in the other address? "::" is bound for IPv4 too.
+bool takes_in(const std::string& wide, const std::string& address) {
+  const bool is_ipv6 = address.find(':') != std::string::npos;
+  return wide == address || wide == "::" || (wide == "0.0.0.0" && !is_ipv6);
+}
+
+// Both cannot be bound: the daemon would not start.
+bool is_in_the_way(const ListenerConfig& one, const ListenerConfig& other) {
+  return one.port == other.port &&
+         (takes_in(one.address, other.address) || takes_in(other.address, one.address));
+}
+
 std::vector<ListenerConfig> read_listeners(config::Table& smtp) {
   const auto ack_wait = smtp.duration("ack_wait", ListenerConfig{}.ack_wait, 100ms, 5min);
   std::vector<ListenerConfig> listeners;
   std::set<std::string> names;
   for (config::Table& table : smtp.tables("listener")) {
-    listeners.push_back(read_listener(table, ack_wait));
-    const std::string& name = listeners.back().name;
+    const ListenerConfig fresh = read_listener(table, ack_wait);
+    for (const ListenerConfig& other : listeners)
+      if (is_in_the_way(fresh, other))
+        table.problem("port", "listener \"" + other.name + "\" has this address and port");
+    listeners.push_back(fresh);
+    const std::string& name = fresh.name;
     if (name.empty() || name.size() > 63) table.problem("name", "1 to 63 characters are wanted");
     if (!names.insert(name).second) {
       table.problem("name", "two listeners are called \"" + name + "\"");

@@ -62,7 +62,7 @@ json::object describe_link(const uplink::LinkStatus& link) {
       {"since_us", link.since_us},
       {"session", link.session},
       {"centre_software", scrub_utf8(link.centre_software)},
-      {"ledger_id", link.ledger_id},
+      {"ledger_id", scrub_utf8(link.ledger_id)},
       {"rtt_ms", nullptr},
       {"clock_offset_us", nullptr},
       {"last_settled_us", link.last_settled_us},
@@ -146,6 +146,7 @@ Verdict judge(const BoxFigures& figures) {
     return {"red",
             age ? "no handshake for " + std::to_string(*age / 1000) + " s" : "no handshake yet"};
   }
+  if (!figures.tunnel) return {"amber", "link up, but alarmwire-tunnel does not answer"};
   const WallTimeUs oldest = figures.spool.oldest_waiting_us;
   if (oldest > 0 && figures.now_us - oldest > waiting_too_long_us)
     return {"amber", "an alarm has been waiting for " +

@@ -244,8 +244,7 @@ void Uplink::perform(link::box_action::Up& action) {
   if (callbacks_.on_link) callbacks_.on_link(true, "");
   if (action.ledger_id == ledger_id_) return;
   if (!ledger_id_.empty())
-    log::write(UPLINK_LEDGER_ID,
-               {{"before", to_hex(ledger_id_)}, {"now", to_hex(action.ledger_id)}});
+    log::write(UPLINK_LEDGER_ID, {{"before", ledger_id_}, {"now", action.ledger_id}});
   ledger_id_ = action.ledger_id;
   if (const Status saved = write_file_atomically(config_.ledger_id_file, ledger_id_);
       saved.has_error())
@@ -373,7 +372,7 @@ void Uplink::arm_waiters(SteadyTime deadline) {
 
 LinkStatus Uplink::status() const {
   LinkStatus now_is = status_;
-  now_is.ledger_id = to_hex(ledger_id_);
+  now_is.ledger_id = ledger_id_;
   if (session_) {
     now_is.clock = session_->clock();
     now_is.in_flight = session_->records_in_flight();

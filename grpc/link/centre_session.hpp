@@ -41,7 +41,7 @@ struct CentreConfig {
   std::chrono::milliseconds beat_interval{5000};
   std::chrono::milliseconds hello_timeout{10000};
   std::array<LaneCredit, lane_count> credits{};          // at least 8 records and 128 KiB each
-  std::uint64_t record_bytes_max = 64ull * 1024 * 1024;  // larger: `never`
+  std::uint64_t record_bytes_max = alarm_bytes_max;  // larger: `never`
 };
 
 // Records up to this size are put together in memory and stored in one commit; larger ones are

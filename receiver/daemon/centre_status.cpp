@@ -121,6 +121,12 @@ Verdict judge_centre(const CentreFigures& figures) {
   if (!figures.tunnel) return {"red", "alarmwire-tunnel does not answer"};
   for (const outlets::OutletStatus& outlet : figures.outlets)
     if (outlet.stopped) return {"red", "outlet " + outlet.name + " cannot be reached"};
+  for (const outlets::OutletStatus& outlet : figures.outlets) {
+    const WallTimeUs oldest = outlet.oldest_waiting_us;
+    if (oldest > 0 && figures.now_us - oldest > waiting_too_long_us)
+      return {"amber", "outlet " + outlet.name + ": an alarm has been waiting for " +
+                           std::to_string((figures.now_us - oldest) / 1'000'000) + " s"};
+  }
   if (!figures.faults.empty()) {
     const FaultBook::Open& first = figures.faults.front();
     const std::size_t more = figures.faults.size() - 1;

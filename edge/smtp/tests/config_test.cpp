@@ -38,6 +38,26 @@ TEST(Config, HasDefaultsForEverything) {
   for (const ListenerConfig& listener : config.listeners) EXPECT_FALSE(listener.is_legacy());
 }
 
+TEST(Config, TwoListenersInEachOthersWayAreAnError) {
+  const auto problem = [](const std::string& first, const std::string& second) {
+    Status status;
+    parse("[[smtp.listener]]\nname = \"a\"\n" + first + "\n[[smtp.listener]]\nname = \"b\"\n" +
+              second,
+          status);
+    return status.has_error() ? status.error().diagnostics : std::string();
+  };
+  const std::string here = "address = \"192.0.2.5\"\n";
+  const std::string any = "address = \"0.0.0.0\"\n";
+  EXPECT_NE(problem(here, here).find("listener \"a\" has this address and port"),
+            std::string::npos);
+  EXPECT_NE(problem(here, any), "");
+  EXPECT_NE(problem(any, here), "");
+  EXPECT_NE(problem(here, "address = \"::\""), "");
+  EXPECT_EQ(problem(any, "address = \"fd00::5\""), "");
+  EXPECT_EQ(problem(here, here + "port = 26"), "");
+  EXPECT_EQ(problem(here, "address = \"192.0.2.6\""), "");
+}
+
 TEST(Config, ReadsWhatIsSaid) {
   Status status;
   const Config config = parse(R"(

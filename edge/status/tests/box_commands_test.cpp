@@ -130,6 +130,7 @@ class BoxCommandsTest : public ::testing::Test, private spool::Observer {
 TEST_F(BoxCommandsTest, status_and_devices_come_from_the_figures_of_the_moment) {
   EXPECT_EQ(result("status").at("verdict"), "red");
   figures_.link.state = uplink::LinkStatus::State::up;
+  figures_.tunnel = boost::json::object{};
   figures_.door.devices.emplace_back().name = "cam \xff";
   EXPECT_EQ(result("status").at("verdict"), "green");
   EXPECT_EQ(result("devices").at("devices").at(0).at("name"), "cam \ufffd");

@@ -40,6 +40,12 @@ TEST_F(BoxStatusTest, amber_when_an_alarm_waits_too_long_though_the_link_is_up) 
   EXPECT_EQ(verdict(), "green");
 }
 
+TEST_F(BoxStatusTest, amber_while_the_link_stands_on_a_tunnel_nobody_looks_after) {
+  figures_.tunnel.reset();
+  EXPECT_EQ(verdict(), "amber");
+  EXPECT_EQ(reason(), "link up, but alarmwire-tunnel does not answer");
+}
+
 TEST_F(BoxStatusTest, amber_when_a_fault_is_open) {
   figures_.faults.push_back({"", "spool-full", "", "quota", 1});
   EXPECT_EQ(verdict(), "amber");

@@ -157,7 +157,7 @@ TEST_F(UplinkTest, what_was_committed_before_and_after_the_connect_arrives_in_or
   EXPECT_EQ(status.settled_records, 26u);
   EXPECT_EQ(status.in_flight, 0u);
   EXPECT_EQ(status.centre_software, "test centre");
-  EXPECT_EQ(status.ledger_id, to_hex("ledger-1"));
+  EXPECT_EQ(status.ledger_id, "ledger-1");
   EXPECT_EQ(read_file(folder.path() + "/ledger-id").value(), "ledger-1");
 }
 
@@ -424,9 +424,8 @@ TEST_F(UplinkTest, another_ledger_is_remembered) {
   centre.vanish();
   centre.ask([this] { centre.ledger_id = "ledger-2"; });
   centre.appear();
-  ASSERT_TRUE(eventually([this] {
-    return on_box([this] { return uplink->status().ledger_id; }) == to_hex("ledger-2");
-  }));
+  ASSERT_TRUE(eventually(
+      [this] { return on_box([this] { return uplink->status().ledger_id; }) == "ledger-2"; }));
   EXPECT_EQ(read_file(folder.path() + "/ledger-id").value(), "ledger-2");
 }
 

@@ -57,6 +57,18 @@ TEST_F(CentreStatusTest, red_when_nothing_can_be_stored_or_nobody_can_connect) {
   EXPECT_EQ(reason(), "the ledger's disk is full");
 }
 
+TEST_F(CentreStatusTest, amber_when_an_alarm_waits_too_long_at_an_outlet) {
+  outlets::OutletStatus outlet;
+  outlet.name = "ebues";
+  outlet.waiting = 1;
+  outlet.oldest_waiting_us = figures_.now_us - 30'000'000;
+  figures_.outlets = {outlet};
+  EXPECT_EQ(verdict(), "green");
+  figures_.outlets.front().oldest_waiting_us = figures_.now_us - 90'000'000;
+  EXPECT_EQ(verdict(), "amber");
+  EXPECT_EQ(reason(), "outlet ebues: an alarm has been waiting for 90 s");
+}
+
 TEST_F(CentreStatusTest, red_when_an_outlet_cannot_be_reached) {
   figures_.outlets.resize(2);
   figures_.outlets[1].name = "ebues";
