@@ -281,6 +281,7 @@ TEST_F(BoxCommandsTest, tail_passes_over_what_the_spool_cannot_give) {
 
 TEST_F(BoxCommandsTest, tail_cuts_off_who_is_too_far_behind_and_begins_anew) {
   const RecordHeader header = commit("a");
+  spool::test::fetch(*spool_, header.key);  // fresh no more: only the spool's thread has it
   const auto gate = hold_spool();
   const Client slow = ask("tail");
   const auto tell = [&](std::size_t times) {
