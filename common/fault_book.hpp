@@ -80,6 +80,7 @@ class FaultBook {
   struct Entry {
     std::string box;
     Envelope envelope;
+    AlarmId id{};  // given by the desk: whoever books an entry twice has one record all the same
   };
 
   // `about`: further fields of the record (device, reverse path, …); kind and fault fields are set

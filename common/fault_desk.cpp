@@ -27,7 +27,10 @@ std::optional<FaultBook::Entry> entry_of(const json::value& item) {
   if (!bytes) return std::nullopt;
   const Result<Envelope> envelope = decode_envelope(*bytes);
   if (envelope.has_error()) return std::nullopt;
-  return FaultBook::Entry{control::text_of(item.get_object(), "box"), *envelope};
+  // Files of before have no id.
+  const std::optional<AlarmId> id = AlarmId::parse(control::text_of(item.get_object(), "id"));
+  return FaultBook::Entry{control::text_of(item.get_object(), "box"), *envelope,
+                          id ? *id : AlarmId::make(wall_now_us())};
 }
 
 }  // namespace
@@ -65,8 +68,9 @@ void FaultDesk::load() {
 void FaultDesk::save() {
   json::array pending;
   for (const FaultBook::Entry& entry : pending_)
-    pending.push_back(
-        {{"box", entry.box}, {"envelope", to_base64(encode_envelope(entry.envelope))}});
+    pending.push_back({{"box", entry.box},
+                       {"id", entry.id.to_string()},
+                       {"envelope", to_base64(encode_envelope(entry.envelope))}});
   file_has_pending_ = !pending.empty();
   const json::object state{{"open", book_.to_json()}, {"pending", std::move(pending)}};
   const Status saved = write_file_atomically(state_file_, json::serialize(state));
@@ -134,6 +138,7 @@ void FaultDesk::event(std::string box, std::string code, std::string subject, st
 
 void FaultDesk::add(std::optional<FaultBook::Entry> entry) {
   if (!entry) return;
+  entry->id = AlarmId::make(wall_now_us());
   const Envelope& envelope = entry->envelope;
   log::write(envelope.kind == RecordKind::fault ? FAULT_RAISED : FAULT_OVER,
              {{"box", entry->box},

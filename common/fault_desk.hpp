@@ -2,11 +2,11 @@
 // so that they travel like alarms; nothing important lives only in a log.
 //
 // Promises: what could not be booked (disk full) is kept and tried again, in order; open faults,
-// and state faults and ends not booked yet, survive a restart, also a kill. (A kill between an
-// event and its record, a few milliseconds, loses the event; a kill between a record and the note
-// of it books it twice.) Bounded: pending_max wait at most, then the newest is dropped and logged.
-// Thread-safety: report() and event() may be called from any thread; all work is done on the
-// io_context's thread, where the rest belongs too.
+// and state faults and ends not booked yet, survive a restart, also a kill; what is booked again
+// after one has the same alarm id, so that the ledger has it once. (A kill between an event and its
+// record, a few milliseconds, loses the event.) Bounded: pending_max wait at most, then the newest
+// is dropped and logged. Thread-safety: report() and event() may be called from any thread; all
+// work is done on the io_context's thread, where the rest belongs too.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -101,6 +101,26 @@ TEST_F(FaultDeskTest, a_state_fault_killed_before_it_was_booked_is_booked_after_
   third.close();
 }
 
+TEST_F(FaultDeskTest, what_is_booked_again_after_a_kill_has_the_same_id) {
+  std::vector<AlarmId> ids;
+  {
+    FaultDesk desk(context_, path_);
+    desk.open_with([&](const FaultBook::Entry& entry, auto) { ids.push_back(entry.id); });
+    desk.report("", "spool-full", "", "quota", false);
+    poll();  // booked, and killed before it heard so
+  }
+  FaultDesk desk(context_, path_);
+  desk.open_with([&](const FaultBook::Entry& entry, auto done) {
+    ids.push_back(entry.id);
+    done(FaultDesk::Booked::yes);
+  });
+  poll();
+  ASSERT_EQ(ids.size(), 2u);
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_NE(ids[0], AlarmId{});
+  desk.close();
+}
+
 TEST_F(FaultDeskTest, an_event_that_waits_for_room_survives_a_restart) {
   {
     FaultDesk desk(context_, path_);

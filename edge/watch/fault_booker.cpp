@@ -8,7 +8,7 @@ FaultDesk::Booker spool_booker(spool::Spool& spool) {
   return [&spool](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
     spool::NewRecord record;
     record.accepted_us = wall_now_us();
-    record.id = AlarmId::make(record.accepted_us);
+    record.id = entry.id;
     record.lane = Lane::fault;
     record.device = entry.envelope.device;
     record.envelope = encode_envelope(entry.envelope);

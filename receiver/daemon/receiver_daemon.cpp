@@ -53,7 +53,8 @@ Status ReceiverDaemon::start() {
       [this](const FaultBook::Entry& entry, std::function<void(FaultDesk::Booked)> done) {
         const BoxId box = entry.box.empty() ? std::string(centre_box_id) : entry.box;
         ledger_->book_own(
-            box, entry.envelope, [done = std::move(done)](const Result<ledger::Record>& booked) {
+            box, entry.id, entry.envelope,
+            [done = std::move(done)](const Result<ledger::Record>& booked) {
               using Booked = FaultDesk::Booked;
               if (booked.has_value()) return done(Booked::yes);
               done(booked.error().is(Errc::invalid_argument) ? Booked::never : Booked::later);

@@ -230,8 +230,9 @@ class Ledger {
   // cursor.
   virtual void tombstone(Tombstone tombstone, Callback<std::uint64_t> done) = 0;
   // A record of the centre's own: a fault of the centre, or of a box as the centre sees it (tunnel
-  // silent …). Identity: the given box, the ledger's own epoch, lane fault.
-  virtual void book_own(BoxId box, Envelope envelope, Callback<Record> done) = 0;
+  // silent …). Identity: the given box, the ledger's own epoch, lane fault. The same id and
+  // envelope again are answered with the record that is there.
+  virtual void book_own(BoxId box, AlarmId id, Envelope envelope, Callback<Record> done) = 0;
   // From now on these outlets, and no others, get a hand-over row per record. What an outlet named
   // before was owed stays, and is there when it is named again.
   virtual void set_outlets(std::vector<std::string> names, Callback<void> done) = 0;

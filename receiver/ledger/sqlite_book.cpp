@@ -290,7 +290,7 @@ Result<bool> Book::had_taken(std::int64_t outlet, std::int64_t box, const AlarmI
       [](sqlite::Statement&) {}, id.view(), box, outlet, static_cast<int>(HandOverState::taken));
 }
 
-Result<Record> Book::book_own(const BoxId& box, const Envelope& envelope) {
+Result<Record> Book::book_own(const BoxId& box, const AlarmId& id, const Envelope& envelope) {
   const Result<std::int64_t> number = box_number(box);
   if (number.has_error()) return number.error();
   const Result<std::uint64_t> last = cursor(CursorKey{*number, own_epoch_.value, Lane::fault});
@@ -298,9 +298,16 @@ Result<Record> Book::book_own(const BoxId& box, const Envelope& envelope) {
   Record record;
   record.box = box;
   record.header.key = RecordKey{own_epoch_, Lane::fault, *last + 1};
-  record.header.id = AlarmId::make(now_us_);
+  record.header.id = id;
   record.header.envelope = encode_envelope(envelope);
   record.header.hash = RecordHasher(record.header.envelope).finish();
+  const auto there = by_alarm_id(*number, record.header);
+  if (there.has_error()) return there.error();
+  if (*there) {
+    record.position = (*there)->position;
+    record.stored_us = (*there)->stored_us;
+    return record;
+  }
   record.header.accepted_us = record.header.spooled_us = record.stored_us = now_us_;
   const Result<Position> position = insert(*number, record, {}, 0, {});
   if (position.has_error()) return position.error();
@@ -331,7 +338,7 @@ Status Book::report_conflict(std::int64_t box, const Incoming& incoming) {
       "the box sent another alarm under an identity that is taken; nothing was overwritten, "
       "alarm " +
       header.id.to_string() + " must come again under a new identity";
-  const Result<Record> booked = book_own(incoming.box, fault);
+  const Result<Record> booked = book_own(incoming.box, AlarmId::make(now_us_), fault);
   return booked.has_error() ? Status(booked.error()) : Status{};
 }
 
@@ -360,7 +367,8 @@ Result<std::uint64_t> Book::tombstone(const Tombstone& tombstone) {
   if (laid.has_error()) return laid.error();
   const Status moved = set_cursor(key, tombstone.last_seq);
   if (moved.has_error()) return moved.error();
-  const Result<Record> booked = book_own(tombstone.box, fault_of(tombstone));
+  const Result<Record> booked =
+      book_own(tombstone.box, AlarmId::make(now_us_), fault_of(tombstone));
   if (booked.has_error()) return booked.error();
   return tombstone.last_seq;
 }

@@ -47,7 +47,7 @@ class Book {
                               std::uint64_t offset, std::string_view bytes);
   void announce(const BoxId& box, const RecordHeader& header);
   Result<std::uint64_t> tombstone(const Tombstone& tombstone);
-  Result<Record> book_own(const BoxId& box, const Envelope& envelope);
+  Result<Record> book_own(const BoxId& box, const AlarmId& id, const Envelope& envelope);
   Status set_outlets(const std::vector<std::string>& names);
   Status set_hand_over(const std::string& outlet, const HandOver& hand_over);
   Status mark_stage(const BoxId& box, const AlarmId& id, const StageMark& mark);

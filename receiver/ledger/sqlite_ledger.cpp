@@ -112,12 +112,12 @@ class SqliteLedger final : public Ledger {
     submit<std::uint64_t>(place, std::move(act), std::move(done));
   }
 
-  void book_own(BoxId box, Envelope envelope, Callback<Record> done) override {
+  void book_own(BoxId box, AlarmId id, Envelope envelope, Callback<Record> done) override {
     const Place place{box, WriteQueue::line_other, 0, true};
-    auto act = [box = std::move(box),
+    auto act = [box = std::move(box), id,
                 envelope = std::move(envelope)](Book& book) -> Result<Record> {
       if (!is_valid_box_id(box)) return Failure(Errc::invalid_argument, "not a box id");
-      return book.book_own(box, envelope);
+      return book.book_own(box, id, envelope);
     };
     submit<Record>(place, std::move(act), std::move(done));
   }

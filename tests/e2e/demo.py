@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The main job on real parts (./dev demo): a camera's alarm, its way, and three bad days.
+"""The main job on real parts (./dev demo): a camera's alarm, its way, and two bad days.
 
 Prints what happens, checks all of it, and exits 0 only when every check held."""
 

@@ -7,6 +7,8 @@ from plan import sources
 EVENT = re.compile(r'log::Event\s+(\w+)\s*\{\s*"([^"]*)"\s*,\s*(?:\w+::)*Level::\w+\s*,\s*"([^"]*)')
 ENTRY = re.compile(r"^### +`?([A-Z][A-Z0-9_]*)`?\s*$", re.MULTILINE)
 DECLARED = re.compile(r"log::Event\s+\w+\s*\{")
+FAULT = re.compile(r'constexpr std::string_view \w+ =\s*"([a-z0-9-]+)";')
+FAULT_ENTRY = re.compile(r"^### ([a-z0-9-]+)$", re.MULTILINE)
 ENTRY_LETTERS_LEAST = 25  # what it means, what to do
 
 
@@ -45,6 +47,16 @@ def breaches(root):
     for name in sorted(entries.keys() - events.keys()):
         yield f"{name}: a runbook entry for an event that is not there"
     yield from unused(root, events)
+
+
+def fault_breaches(root):
+    """Every fault's code, which people read in EBÜS, stands in docs/runbook/faults.md."""
+    codes = set(FAULT.findall((root / "common/fault_book.hpp").read_text()))
+    entries = set(FAULT_ENTRY.findall((root / "docs/runbook/faults.md").read_text()))
+    for code in sorted(codes - entries):
+        yield f"{code}: no entry in docs/runbook/faults.md"
+    for code in sorted(entries - codes):
+        yield f"{code}: an entry for a fault that is not there"
 
 
 def unused(root, events):

@@ -38,6 +38,9 @@ class House(unittest.TestCase):
     def test_every_event_is_in_the_runbook_and_used(self):
         self.none(catalogue.breaches(ROOT))
 
+    def test_every_fault_is_in_the_runbook(self):
+        self.none(catalogue.fault_breaches(ROOT))
+
     def test_no_capturing_lambda_in_a_co_await(self):
         self.none(habits.lambdas_in_co_await(ROOT))
 
@@ -146,6 +149,14 @@ class TheTestsCanFail(unittest.TestCase):
         self.breach(self.event(self.good_event.replace('"A_B"', '"A_C"')), "calls itself")
         self.breach(self.event(self.good_event.replace("log::Level::info, ", "level(), ")),
                     "is not written as")
+
+    def test_faults(self):
+        self.put("common/fault_book.hpp", 'inline constexpr std::string_view a_b =\n    "a-b";\n')
+        self.put("docs/runbook/faults.md", "### a-b\nState. Mend it.\n")
+        self.assertEqual(list(catalogue.fault_breaches(self.root)), [])
+        self.put("docs/runbook/faults.md", "### a-c\nState. Mend it.\n")
+        self.breach(catalogue.fault_breaches(self.root), "a-b: no entry")
+        self.breach(catalogue.fault_breaches(self.root), "a-c: an entry for a fault")
 
     def test_a_lambda_in_a_co_await(self):
         good = "co_await f(buffer(data_[0]), token);\nauto g = [this] {};\nco_await post(g);\n"

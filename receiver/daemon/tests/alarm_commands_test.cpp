@@ -157,7 +157,7 @@ TEST_F(AlarmCommandsTest, shows_the_subject_as_it_is_written_but_well_formed) {
   EXPECT_EQ(show(store("site-a", "Tor \xff 3")).at("subject"), "Tor \ufffd 3");
   EXPECT_EQ(ask("alarms", {}).at("alarms").at(0).at("subject"), "Tor \ufffd 3");
   const Result<ledger::Record> fault = ledger::testing::await<ledger::Record>(
-      [&](auto done) { ledger_->book_own("site-a", Envelope{}, done); });
+      [&](auto done) { ledger_->book_own("site-a", AlarmId::make(1), Envelope{}, done); });
   EXPECT_FALSE(show(*fault).as_object().contains("subject"));
 }
 

@@ -85,8 +85,8 @@ class GatedLedger : public ledger::Ledger {
   void tombstone(ledger::Tombstone stone, Callback<std::uint64_t> done) override {
     real_.tombstone(std::move(stone), std::move(done));
   }
-  void book_own(BoxId box, Envelope envelope, Callback<ledger::Record> done) override {
-    real_.book_own(std::move(box), std::move(envelope), std::move(done));
+  void book_own(BoxId box, AlarmId id, Envelope envelope, Callback<ledger::Record> done) override {
+    real_.book_own(std::move(box), id, std::move(envelope), std::move(done));
   }
   void set_outlets(std::vector<std::string> names, Callback<void> done) override {
     real_.set_outlets(std::move(names), std::move(done));

@@ -301,8 +301,10 @@ TEST_P(Conformance, books_its_own_records_per_box) {
   Envelope fault;
   fault.kind = RecordKind::fault;
   fault.fault_code = "tunnel-silent";
+  WallTimeUs made = 0;
   const auto book = [&](const BoxId& box) {
-    return await<Record>([&](auto done) { ledger->book_own(box, fault, done); });
+    return await<Record>(
+        [&](auto done) { ledger->book_own(box, AlarmId::make(++made), fault, done); });
   };
   const Result<Record> first = book("site-a");
   const Result<Record> second = book("site-a");
@@ -321,6 +323,23 @@ TEST_P(Conformance, books_its_own_records_per_box) {
   EXPECT_TRUE(refused.error().is(Errc::denied));
   reopen();
   EXPECT_TRUE(book("site-a").has_value());
+}
+
+TEST_P(Conformance, a_record_of_its_own_that_is_booked_again_is_there_once) {
+  Envelope fault;
+  fault.kind = RecordKind::fault;
+  fault.fault_code = "tunnel-silent";
+  const AlarmId id = AlarmId::make(7);
+  const auto book = [&] {
+    return await<Record>([&](auto done) { ledger->book_own("site-a", id, fault, done); });
+  };
+  const Result<Record> first = book();
+  reopen();
+  const Result<Record> again = book();
+  ASSERT_TRUE(first.has_value() && again.has_value());
+  EXPECT_EQ(again->position, first->position);
+  EXPECT_EQ(ledger->list({})->size(), 1u);
+  EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 1u);
 }
 
 TEST_P(Conformance, marks_stages_of_the_box_that_owns_the_alarm) {
@@ -350,7 +369,7 @@ TEST_P(Conformance, lists_newest_first_by_box_and_kind_in_pages) {
   }
   Envelope fault;
   fault.kind = RecordKind::fault;
-  await<Record>([&](auto done) { ledger->book_own("site-a", fault, done); });
+  await<Record>([&](auto done) { ledger->book_own("site-a", AlarmId::make(1), fault, done); });
   EXPECT_EQ(ledger->list({})->size(), 11u);
   EXPECT_EQ(ledger->list({})->front().position, 11);
   ListFilter filter;

@@ -95,7 +95,7 @@ void FakeLedger::tombstone(ledger::Tombstone, Callback<std::uint64_t> done) {
   done(unsupported);
 }
 
-void FakeLedger::book_own(BoxId box, Envelope envelope, Callback<ledger::Record> done) {
+void FakeLedger::book_own(BoxId box, AlarmId, Envelope envelope, Callback<ledger::Record> done) {
   done(add(box, Lane::fault, envelope, {}));
 }
 

@@ -29,7 +29,7 @@ class FakeLedger : public ledger::Ledger {
   void stage(BoxId, RecordKey, Hash, std::uint64_t, std::string,
              Callback<std::uint64_t> done) override;
   void tombstone(ledger::Tombstone, Callback<std::uint64_t> done) override;
-  void book_own(BoxId box, Envelope envelope, Callback<ledger::Record> done) override;
+  void book_own(BoxId box, AlarmId, Envelope envelope, Callback<ledger::Record> done) override;
   void set_outlets(std::vector<std::string>, Callback<void> done) override;
   void set_hand_over(const std::string& outlet, ledger::HandOver hand_over,
                      Callback<void> done) override;

@@ -227,7 +227,7 @@ TEST_F(SmtpOutletTest, ARefusedFaultMailDoesNotBreedAnother) {
     envelope.fault_code = code;
     envelope.fault_subject = subject;
     envelope.fault_reason = reason;
-    ledger_.book_own(box, envelope, [](const auto&) {});
+    ledger_.book_own(box, AlarmId::make(1), envelope, [](const auto&) {});
   };
   start();
   add();
