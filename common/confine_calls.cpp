@@ -160,10 +160,10 @@ class Filter {
 };
 
 scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
-  return SCMP_CMP(argument, SCMP_CMP_EQ, value, 0);
+  return {argument, SCMP_CMP_EQ, value, 0};
 }
 scmp_arg_cmp has(unsigned argument, std::uint64_t mask, std::uint64_t value) {
-  return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
 void allow_sockets(Filter& filter, const Policy& policy) {

@@ -40,7 +40,7 @@ struct CentreConfig {
   std::string software;  // "alarmwire 0.1.0"
   std::chrono::milliseconds beat_interval{5000};
   std::chrono::milliseconds hello_timeout{10000};
-  std::array<LaneCredit, lane_count> credits{};          // at least 8 records and 128 KiB each
+  std::array<LaneCredit, lane_count> credits{};      // at least 8 records and 128 KiB each
   std::uint64_t record_bytes_max = alarm_bytes_max;  // larger: `never`
 };
 
