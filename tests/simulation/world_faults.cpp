@@ -240,7 +240,7 @@ void World::check_end() {
       continue;
     }
     const bool excused = expected.damaged || expected.forgotten || parked_for_good.contains(id) ||
-                         (expected.evicted && restored_ledger_);
+                         ((expected.evicted || expected.told_once) && restored_ledger_);
     if (!excused) broken("lost: " + id.to_string());
   }
 }

@@ -56,6 +56,7 @@ class World {
     bool damaged = false;
     bool evicted = false;
     bool forgotten = false;  // the spool was replaced by an older copy
+    bool told_once = false;  // a conflict about a replay, and a crash before it was acted on
   };
 
   // world_paths.cpp: streams and the two drivers.

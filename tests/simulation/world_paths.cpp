@@ -139,13 +139,20 @@ void World::perform(Box& box, link::box_action::Park& action) {
 
 void World::perform(Box& box, link::box_action::Reenter& action) {
   if (!box.spool.begin_reentry(action.key)) return;
-  clock_.after(clock_.between(0, 500 * ms), [this, &box, life = box.life, old = action.key] {
-    if (life != box.life) return;
-    const auto key = box.spool.reenter(old);
-    if (!key || box.session == nullptr) return;
-    box.session->on_record(*key, clock_.now(box.skew_us));
-    pump(box);
-  });
+  // Of a replayed record the verdict is told once (docs/link.md): a crash here loses it.
+  const auto row = box.spool.state.rows.find(action.key);
+  AlarmId replayed;
+  if (box.spool.is_settled(action.key)) replayed = row->second.header.id;
+  clock_.after(clock_.between(0, 500 * ms),
+               [this, &box, life = box.life, old = action.key, replayed] {
+                 if (life != box.life && replayed != AlarmId{})
+                   expected_[replayed].told_once = true;
+                 if (life != box.life) return;
+                 const auto key = box.spool.reenter(old);
+                 if (!key || box.session == nullptr) return;
+                 box.session->on_record(*key, clock_.now(box.skew_us));
+                 pump(box);
+               });
 }
 
 void World::perform(Box& box, link::box_action::Close& action) {
