@@ -1,7 +1,7 @@
 // One group, one transaction: joins, seqs, rows; what is remembered only after COMMIT returned.
 #include <algorithm>
 #include <boost/assert.hpp>
-#include <unordered_map>
+#include <map>
 
 #include "edge/spool/vault.hpp"
 
@@ -23,7 +23,7 @@ struct Vault::Plan {
   WallTimeUs now = 0;
   std::array<std::uint64_t, lane_count> given{};  // seqs given in this transaction
   std::vector<Entry> entries;
-  std::unordered_map<std::int64_t, std::size_t> heads;  // new rows by hash head → entry
+  std::map<Hash, std::size_t> firsts;  // new rows by their hash → entry
 };
 
 Result<Written> Vault::write(std::vector<FinalItem>& finals, std::vector<ChunkItem>& chunks,
@@ -146,7 +146,7 @@ Status Vault::put_final(FinalItem& item, std::size_t index, Plan& plan) {
   if (done.has_value() && item.park_row != 0)
     done = store_->park(item.park_row, "conflict: entered again under another identity", plan.now);
   if (done.has_error()) return done;
-  plan.heads[hash_head(record.hash)] = plan.entries.size();
+  plan.firsts[record.hash] = plan.entries.size();
   plan.entries.push_back(
       {index, row, {{lane.epoch, record.lane, seq}, record.id, plan.now, false}});
   return {};
@@ -155,8 +155,8 @@ Status Vault::put_final(FinalItem& item, std::size_t index, Plan& plan) {
 // A byte-identical resend is counted on its waiting first copy. False: there is none.
 Result<bool> Vault::join(const FinalItem& item, std::size_t index, Plan& plan) {
   if (!item.record.may_join) return false;
-  const auto same_group = plan.heads.find(hash_head(item.record.hash));
-  if (same_group != plan.heads.end()) {
+  const auto same_group = plan.firsts.find(item.record.hash);
+  if (same_group != plan.firsts.end()) {
     const Plan::Entry first = plan.entries[same_group->second];
     const Status done = store_->count_repeat(first.row);
     if (done.has_error()) return done.error();
