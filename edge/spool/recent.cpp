@@ -5,47 +5,40 @@ namespace alarmwire::spool {
 void FreshRecords::add(RecordHeader header, std::string body) {
   const std::lock_guard lock(mutex_);
   const RecordKey key = header.key;
-  const auto [entry, is_new] = entries_.emplace(key, Entry{std::move(header), std::move(body)});
+  Entry fresh{std::move(header), std::move(body), ++last_number_};
+  const auto [entry, is_new] = entries_.emplace(key, std::move(fresh));
   if (!is_new) return;
   bytes_ += entry->second.weight();
-  order_.push_back(key);
-  while (bytes_ > bytes_max_) {
-    const RecordKey oldest = order_.front();
-    order_.pop_front();
-    remove(oldest);
-  }
-  // Mostly they are taken in the order they came.
-  while (!order_.empty() && !entries_.contains(order_.front())) order_.pop_front();
+  order_.emplace(entry->second.number, key);
+  while (bytes_ > bytes_max_) remove(entries_.find(order_.begin()->second));
 }
 
-std::optional<FreshRecords::Entry> FreshRecords::remove(const RecordKey& key) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::nullopt;
-  Entry entry = std::move(found->second);
-  bytes_ -= entry.weight();
-  entries_.erase(found);
-  return entry;
+FreshRecords::Entry FreshRecords::remove(Entries::iterator entry) {
+  Entry gone = std::move(entry->second);
+  bytes_ -= gone.weight();
+  order_.erase(gone.number);
+  entries_.erase(entry);
+  return gone;
 }
 
 std::optional<StoredRecord> FreshRecords::take(const RecordKey& key) {
   const std::lock_guard lock(mutex_);
-  std::optional<Entry> entry = remove(key);
-  if (!entry) return std::nullopt;
-  return StoredRecord{std::move(entry->header), std::move(entry->body), RowState::waiting, {}};
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  Entry entry = remove(found);
+  return StoredRecord{std::move(entry.header), std::move(entry.body), RowState::waiting, {}};
 }
 
 void FreshRecords::forget(const RecordKey& key) {
   const std::lock_guard lock(mutex_);
-  remove(key);
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) remove(found);
 }
 
 void FreshRecords::forget_up_to(const RecordKey& key) {
   const std::lock_guard lock(mutex_);
   auto next = entries_.lower_bound({key.epoch, key.lane, 0});
-  while (next != entries_.end() && next->first <= key) {
-    bytes_ -= next->second.weight();
-    next = entries_.erase(next);
-  }
+  while (next != entries_.end() && next->first <= key) remove(next++);
 }
 
 void JoinWindow::add(std::int64_t hash_head, RowId row) {

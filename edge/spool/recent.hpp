@@ -31,15 +31,18 @@ class FreshRecords {
   struct Entry {
     RecordHeader header;
     std::string body;
+    std::uint64_t number = 0;  // in order_
     std::size_t weight() const { return body.size() + header.envelope.size() + 256; }
   };
-  std::optional<Entry> remove(const RecordKey& key);
+  using Entries = std::map<RecordKey, Entry>;
+  Entry remove(Entries::iterator entry);
 
   const std::size_t bytes_max_;
   std::mutex mutex_;
   std::size_t bytes_ = 0;
-  std::map<RecordKey, Entry> entries_;
-  std::deque<RecordKey> order_;  // also of some that are gone
+  Entries entries_;
+  std::uint64_t last_number_ = 0;
+  std::map<std::uint64_t, RecordKey> order_;
 };
 
 // Row of the newest record with this hash head, among the last `entries_max`. Thread-safety: one

@@ -26,6 +26,7 @@ from measure import (Loader, Quiet, Tap, connect_ms, percentile, sync_ms,  # noq
 SINK_PORT, TAP_PORT = 2526, 2525
 LINK_PORT = 7411
 DOOR_PORT = 2530
+WARM_UP_MAILS = 40
 LAN_DEVICES = 64
 BOXES = 100
 SIZES = {"1k": 1024, "100k": 100 * 1024}
@@ -123,7 +124,7 @@ class Bench:
 
     def measure(self, who, loader, warm_up):
         if warm_up:
-            loader.arrivals(loader.run(4, 40, 1024, keep=True))
+            loader.arrivals(loader.run(4, WARM_UP_MAILS, 1024, keep=True))
             time.sleep(1.5)
         for label, size in SIZES.items():
             self.quiet.wait()
@@ -175,7 +176,7 @@ class Bench:
             "SELECT r.spooled_us - r.accepted_us, r.stored_us - r.spooled_us - r.clock_offset_us,"
             " s.time_us - r.stored_us FROM records r JOIN stages s ON s.position = r.position"
             " WHERE s.stage = 1 AND r.size BETWEEN 900 AND 1100 ORDER BY r.position"
-            " LIMIT ?", (self.mails,)).fetchall()
+            " LIMIT ? OFFSET ?", (self.mails, WARM_UP_MAILS)).fetchall()
         file.close()
         names = ("accepted_to_spool_commit", "spool_commit_to_stored", "stored_to_handed_over")
         for column, name in enumerate(names):

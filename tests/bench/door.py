@@ -5,7 +5,6 @@ import os
 import pathlib
 import resource
 import ssl
-import tempfile
 import time
 
 from harness import net
@@ -15,7 +14,7 @@ from harness.world import World, wait_for
 
 from chain import holding_door
 from exim import PROGRAM as EXIM, Exim
-from measure import Loader, Tap, percentile
+from measure import Loader, Tap, percentile, sync_ms
 
 PORTS = {"ours": 2540, "postfix": 2541, "exim": 2542}
 ADDRESSES = 64  # of the LAN; more devices share them
@@ -66,17 +65,6 @@ def memory_kib(pid):
             continue
         total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
     return total
-
-
-def sync_p99_ms(folder, rounds=300):
-    times = []
-    with tempfile.NamedTemporaryFile(dir=folder) as file:
-        for _ in range(rounds):
-            began = time.perf_counter()
-            os.write(file.fileno(), b"x" * 1024)
-            os.fdatasync(file.fileno())
-            times.append((time.perf_counter() - began) * 1000)
-    return percentile(times, 0.99)
 
 
 class Sessions:
@@ -240,7 +228,7 @@ class Door:
     def latency(self, who):
         """An idle box, one camera: connects, (shakes hands,) mails, hangs up."""
         if who == "ours":
-            self.figures.put("door.machine.sync_1k.p99_ms", sync_p99_ms(self.world.folder), "ms")
+            self.figures.put("door.machine.sync_1k.p99_ms", sync_ms(self.world.folder, 300, 0.99), "ms")
         for mode in MODES:
             self.bench.quiet.wait()
             samples = self.run(who, mode, 1, 60 if self.quick else 500, 1024, keep=False,
