@@ -87,8 +87,7 @@ int tail_alarms(const Context& context) {
       });
   if (status.has_error()) return context.fail(status.error());
   if (!context.out) return daemon::exit_ok;  // the reader had enough: `| head`
-  context.err << "the daemon has ended the stream\n";
-  return daemon::exit_unknown;
+  return context.fail(daemon::exit_unknown, "the daemon has ended the stream");
 }
 
 int trace_alarm(const Context& context, const std::string& id) {

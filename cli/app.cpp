@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -264,15 +265,17 @@ std::string suggestion(CLI::App& app, int argc, const char* const* argv) {
 }
 
 int report_parse_error(CLI::App& app, const CLI::ParseError& error, int argc,
-                       const char* const* argv, std::ostream& out, std::ostream& err) {
+                       const char* const* argv, Context& context) {
   if (error.get_exit_code() == 0) {  // --help, --version
-    app.exit(error, out, err);
+    app.exit(error, context.out, context.err);
     return daemon::exit_ok;
   }
+  // The flag may stand behind the word that is wrong, where the parser has not come to.
+  context.json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
   const std::string suggested = suggestion(app, argc, argv);
-  err << "error: " << (suggested.empty() ? printable(error.what(), 400) : suggested)
-      << "\nalarmwire --help says what there is\n";
-  return daemon::exit_usage;
+  return context.fail(daemon::exit_usage,
+                      suggested.empty() ? printable(error.what(), 400) : suggested,
+                      "alarmwire --help says what there is");
 }
 
 bool wants_colour(const std::ostream& out) {
@@ -301,10 +304,9 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
     app.parse(argc, argv);
     return wish.action(context);
   } catch (const CLI::ParseError& error) {
-    return report_parse_error(app, error, argc, argv, out, err);
+    return report_parse_error(app, error, argc, argv, context);
   } catch (const std::exception& error) {
-    err << "error: " << printable(error.what(), 400) << "\n";
-    return daemon::exit_failed;
+    return context.fail(daemon::exit_failed, printable(error.what(), 400));
   }
 }
 

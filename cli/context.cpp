@@ -22,10 +22,25 @@ Failure no_daemon() {
 
 }  // namespace
 
+int Context::fail(daemon::ExitCode exit_code, std::string_view message,
+                  std::string_view advice) const {
+  if (json) {
+    boost::json::object object{{"schema", "error/1"},
+                               {"error", scrub_utf8(std::string(message))},
+                               {"exit_code", static_cast<int>(exit_code)}};
+    if (!advice.empty()) object["advice"] = scrub_utf8(std::string(advice));
+    err << boost::json::serialize(object) << "\n";
+    return exit_code;
+  }
+  err << "error: " << printable(message) << "\n";
+  if (!advice.empty()) err << printable(advice) << "\n";
+  return exit_code;
+}
+
 int Context::fail(const Failure& failure) const {
-  err << "error: " << printable(failure.diagnostics) << "\n";
   // The daemon's own "no" comes as invalid_argument; everything else means we did not reach it.
-  return failure.is(Errc::invalid_argument) ? daemon::exit_failed : daemon::exit_unknown;
+  return fail(failure.is(Errc::invalid_argument) ? daemon::exit_failed : daemon::exit_unknown,
+              failure.diagnostics);
 }
 
 void Context::print_json(std::string_view schema, const boost::json::value& result) const {

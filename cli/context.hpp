@@ -25,7 +25,12 @@ struct Context {
   bool colour = false;
   std::string socket;  // "": the machine's box daemon, else its receiver
 
-  // `error: message` on err; 4 when the daemon could not be reached, else 1.
+  // The one way to say that it did not work; returns the exit code. `error: message` on err, and
+  // below it what may help; with --json {"schema": "error/1", "error", "exit_code", "advice"}
+  // there.
+  int fail(daemon::ExitCode exit_code, std::string_view message,
+           std::string_view advice = {}) const;
+  // Of a daemon's answer: 4 when it could not be reached, else 1.
   int fail(const Failure& failure) const;
   // The daemon's result object with its schema in front: {"schema": "status/1", …}, on one line.
   void print_json(std::string_view schema, const boost::json::value& result) const;

@@ -91,18 +91,22 @@ int export_certificate(const Context& context, bool der, const std::string& file
   const std::string pem(found && found->is_string() ? found->get_string().c_str() : "");
   const std::optional<std::string> bytes = der ? der_of(pem) : pem;
   if (!bytes || bytes->empty()) {
-    return context.fail(Failure(Errc::invalid_argument,
-                                "the box has no authority of its own: its certificate comes from "
-                                "files, export the authority that signed them"));
+    return context.fail(daemon::exit_failed,
+                        "the box has no authority of its own: its certificate comes from files, "
+                        "export the authority that signed them");
   }
   if (file.empty()) {
     context.out << *bytes << std::flush;
     return daemon::exit_ok;
   }
   if (const Status written = write_file_atomically(file, *bytes, 0644); written.has_error())
-    return context.fail(written.error());
-  context.err << "written to " << file << "; fingerprint (SHA-256) "
-              << JsonView(*result).text("ca_fingerprint") << "\n";
+    return context.fail(daemon::exit_failed, written.error().diagnostics);
+  if (context.json) {
+    context.print_json("certificate/1", *result);
+  } else {
+    context.err << "written to " << file << "; fingerprint (SHA-256) "
+                << JsonView(*result).text("ca_fingerprint") << "\n";
+  }
   return daemon::exit_ok;
 }
 

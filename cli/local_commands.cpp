@@ -2,26 +2,16 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <filesystem>
+#include <vector>
 
 #include "tunnel/address.hpp"
 #include "tunnel/keys.hpp"
+#include "tunnel/process.hpp"
 
 namespace alarmwire::cli {
 namespace {
-
-// Not Context::fail(): no daemon was asked, so nothing is unknown.
-int failed(const Context& context, const Failure& failure) {
-  context.err << "error: " << failure.diagnostics << "\n";
-  return daemon::exit_failed;
-}
-
-int usage(const Context& context, const std::string& message) {
-  context.err << "error: " << message << "\n";
-  return daemon::exit_usage;
-}
 
 std::string role_of(const std::string& file) {
   const std::string name = std::filesystem::path(file).filename().string();
@@ -30,11 +20,33 @@ std::string role_of(const std::string& file) {
   return {};
 }
 
+// The one beside us was built with us; the path's may be another version.
+std::string program_of(const std::string& role) {
+  const std::string program = "alarmwire-" + role;
+  std::error_code error;
+  const auto beside =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / program;
+  return !error && std::filesystem::exists(beside, error) ? beside.string() : program;
+}
+
+// The daemon's words, in an object of ours; `env` finds it on the path.
+int check_in_json(const Context& context, const std::string& file, std::vector<std::string> words) {
+  words.insert(words.begin(), "/usr/bin/env");
+  const auto outcome = tunnel::process::run(words, "", answer_within);
+  if (outcome.has_error()) return context.fail(daemon::exit_unknown, outcome.error().diagnostics);
+  if (outcome->exit_code == daemon::exit_config)
+    return context.fail(daemon::exit_config, outcome->output);
+  if (outcome->exit_code != daemon::exit_ok)
+    return context.fail(daemon::exit_unknown, outcome->output);
+  context.print_json("config-check/1", boost::json::object{{"file", file}, {"ok", true}});
+  return daemon::exit_ok;
+}
+
 }  // namespace
 
 int generate_key(const Context& context, const std::string& file) {
   const Result<tunnel::PublicKey> key = tunnel::generate_key_files(file);
-  if (key.has_error()) return failed(context, key.error());
+  if (key.has_error()) return context.fail(daemon::exit_failed, key.error().diagnostics);
   const std::string public_file = tunnel::public_file_of(file);
   if (context.json) {
     context.print_json("key/1", boost::json::object{{"public_key", key->to_string()},
@@ -50,9 +62,9 @@ int generate_key(const Context& context, const std::string& file) {
 
 int print_public_key(const Context& context, const std::string& private_key_file) {
   const Result<tunnel::SecretKey> secret = tunnel::read_secret_file(private_key_file);
-  if (secret.has_error()) return failed(context, secret.error());
+  if (secret.has_error()) return context.fail(daemon::exit_failed, secret.error().diagnostics);
   const Result<tunnel::PublicKey> key = tunnel::public_key_of(*secret);
-  if (key.has_error()) return failed(context, key.error());
+  if (key.has_error()) return context.fail(daemon::exit_failed, key.error().diagnostics);
   if (context.json) {
     context.print_json("key/1", boost::json::object{{"public_key", key->to_string()}});
   } else {
@@ -63,7 +75,7 @@ int print_public_key(const Context& context, const std::string& private_key_file
 
 int print_random_prefix(const Context& context) {
   const Result<tunnel::Prefix> prefix = tunnel::Prefix::random();
-  if (prefix.has_error()) return failed(context, prefix.error());
+  if (prefix.has_error()) return context.fail(daemon::exit_failed, prefix.error().diagnostics);
   if (context.json) {
     context.print_json("prefix/1", boost::json::object{{"prefix", prefix->to_string()}});
   } else {
@@ -75,9 +87,9 @@ int print_random_prefix(const Context& context) {
 int print_address(const Context& context, const std::string& prefix_text,
                   const std::string& public_key) {
   const Result<tunnel::Prefix> prefix = tunnel::Prefix::parse(prefix_text);
-  if (prefix.has_error()) return usage(context, prefix.error().diagnostics);
+  if (prefix.has_error()) return context.fail(daemon::exit_usage, prefix.error().diagnostics);
   const Result<tunnel::PublicKey> key = tunnel::PublicKey::parse(public_key);
-  if (key.has_error()) return usage(context, key.error().diagnostics);
+  if (key.has_error()) return context.fail(daemon::exit_usage, key.error().diagnostics);
   const std::string address = prefix->address_of(*key).to_string();
   if (context.json) {
     context.print_json("address/1", boost::json::object{{"address", address}});
@@ -90,22 +102,17 @@ int print_address(const Context& context, const std::string& prefix_text,
 int check_config(const Context& context, const std::string& file, const std::string& wanted_role) {
   const std::string role = wanted_role.empty() ? role_of(file) : wanted_role;
   if (role.empty())
-    return usage(context, file + ": whose is it? Say --for edge, receiver or tunnel");
-  std::string program = "alarmwire-" + role;
-  // The one beside us was built with us; the path's may be another version.
-  std::error_code error;
-  const auto beside =
-      std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / program;
-  if (!error && std::filesystem::exists(beside, error)) program = beside.string();
-  std::string check = "--check-config";
-  std::string config = "--config";
-  std::string path = file;
-  const std::array<char*, 5> argv{program.data(), check.data(), config.data(), path.data(),
-                                  nullptr};
+    return context.fail(daemon::exit_usage,
+                        file + ": whose is it? Say --for edge, receiver or tunnel");
+  const std::vector<std::string> words{program_of(role), "--config", file, "--check-config"};
+  if (context.json) return check_in_json(context, file, words);
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
   context.out.flush();
-  ::execvp(program.c_str(), argv.data());
-  context.err << "error: " << program << ": " << errno_failure(errno, "start").diagnostics << "\n";
-  return daemon::exit_unknown;
+  ::execvp(argv.front(), argv.data());
+  return context.fail(daemon::exit_unknown,
+                      words.front() + ": " + errno_failure(errno, "start").diagnostics);
 }
 
 }  // namespace alarmwire::cli

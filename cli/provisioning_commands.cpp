@@ -137,7 +137,7 @@ void render_fresh_ticket(const Context& context, const JsonView& ticket, const s
 Result<std::string> ticket_from_stdin(const Context& context) {
   std::string text;
   if (::isatty(STDIN_FILENO) == 1) {
-    context.err << "The ticket, then Enter: " << std::flush;
+    if (!context.json) context.err << "The ticket, then Enter: " << std::flush;
     std::getline(std::cin, text);
     return text;
   }
@@ -184,9 +184,10 @@ class Progress {
   int exit_code() const {
     if (step_ == "done") return daemon::exit_ok;
     if (step_ == "refused") return daemon::exit_failed;
-    context_.err << "the daemon has ended the answer; the enrolment goes on by itself, and "
-                    "alarmwire enrol with the same ticket shows how\n";
-    return daemon::exit_unknown;
+    return context_.fail(
+        daemon::exit_unknown, "the daemon has ended the answer",
+        "The enrolment goes on by itself, and alarmwire enrol with the same ticket "
+        "shows how.");
   }
 
  private:
@@ -204,10 +205,8 @@ int create_ticket(const Context& context, const TicketWish& wish) {
   if (!wish.approve.empty()) request["approve"] = wish.approve;
   if (!wish.expires.empty()) {
     const std::int64_t seconds = seconds_in(wish.expires);
-    if (seconds == 0) {
-      context.err << "error: --expires is of the form 90m, 12h or 7d\n";
-      return daemon::exit_usage;
-    }
+    if (seconds == 0)
+      return context.fail(daemon::exit_usage, "--expires is of the form 90m, 12h or 7d");
     request["expires_s"] = seconds;
   }
   boost::json::array endpoints;
@@ -221,7 +220,7 @@ int create_ticket(const Context& context, const TicketWish& wish) {
   if (code.has_error()) return context.fail(code.error());
   if (!wish.png_file.empty())
     if (const Status written = write_png(wish.png_file, *code); written.has_error())
-      return context.fail(written.error());
+      return context.fail(daemon::exit_failed, written.error().diagnostics);
   return show(context, answer, "ticket/1", [&](const JsonView& ticket) {
     render_fresh_ticket(context, ticket, text, *code, wish.png_file);
   });
@@ -295,14 +294,9 @@ int show_journal(const Context& context) {
 
 int enrol(const Context& context, const EnrolWish& wish) {
   const Result<std::string> text = ticket_text(context, wish);
-  if (text.has_error()) {
-    context.err << "error: " << text.error().diagnostics << "\n";
-    return daemon::exit_failed;
-  }
-  if (const auto ticket = provisioning::parse_ticket(*text); ticket.has_error()) {
-    context.err << "error: " << ticket.error().diagnostics << "\n";
-    return daemon::exit_failed;
-  }
+  if (text.has_error()) return context.fail(daemon::exit_failed, text.error().diagnostics);
+  if (const auto ticket = provisioning::parse_ticket(*text); ticket.has_error())
+    return context.fail(daemon::exit_failed, ticket.error().diagnostics);
   Result<control::Client> client = connect(context);
   if (client.has_error()) return context.fail(client.error());
   Progress progress(context);

@@ -193,11 +193,10 @@ int send_test_mail(const Context& context, const TestMail& wanted) {
   const Result<std::string> reply = deliver(client, *plan);
   print(context, *plan, client, reply);
   if (reply.has_value()) return daemon::exit_ok;
-  context.err << "error: the test mail was not taken: " << printable(reply.error().diagnostics)
-              << "\n";
-  if (reply.error().is(Errc::closed) && client.said().empty())
-    context.err << "is " << plan->server << " in the listener's allowed networks?\n";
-  return daemon::exit_failed;
+  const bool turned_away = reply.error().is(Errc::closed) && client.said().empty();
+  return context.fail(
+      daemon::exit_failed, "the test mail was not taken: " + reply.error().diagnostics,
+      turned_away ? "Is " + plan->server + " in the listener's allowed networks?" : "");
 }
 
 }  // namespace alarmwire::cli

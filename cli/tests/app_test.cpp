@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
@@ -40,6 +41,38 @@ TEST_F(AppTest, Exits1WhenTheDaemonSaysNo) {
   server_->handle("trace", [](const auto&, auto responder) { responder->error("no such alarm"); });
   EXPECT_EQ(run_with_socket({"alarm", "trace", "x"}), 1);
   EXPECT_EQ(err_.str(), "error: no such alarm\n");
+}
+
+// What a script reads of a failure: one object on stderr, nothing on stdout.
+TEST_F(AppTest, WithJsonEveryFailureIsOneObjectOnStderr) {
+  server_->handle("trace", [](const auto&, auto responder) { responder->error("no such alarm"); });
+  server_->handle("tail", [](const auto&, auto responder) { responder->item({{"id", "1"}}); });
+  const std::string nobody = file("nobody.sock");
+  struct Case {
+    std::vector<std::string> words;
+    int exit_code;
+    std::string error;
+  };
+  const std::vector<Case> cases{
+      {{"alarm", "trace", "x", "--json", "--socket", socket_}, 1, "no such alarm"},
+      {{"--json", "status", "--socket", nobody}, 4, nobody},
+      {{"alrm", "list", "--json"}, 2, "did you mean alarm?"},
+      {{"--json", "alarm", "show"}, 2, "ID"},
+      {{"ticket", "create", "--site", "a", "--expires", "soon", "--json"}, 2, "--expires"},
+      {{"--json", "key", "public", file("none")}, 1, "none"},
+      {{"--json", "config", "check", "/tmp/some.toml"}, 2, "--for"},
+      {{"--json", "enrol", "--ticket-file", file("none")}, 1, "none"}};
+  for (const Case& each : cases) {
+    EXPECT_EQ(run_bare(each.words), each.exit_code) << each.words.at(1);
+    EXPECT_EQ(out_.str(), "");
+    EXPECT_EQ(std::ranges::count(err_.str(), '\n'), 1) << err_.str();
+    const boost::json::value said = boost::json::parse(err_.str());
+    EXPECT_EQ(said.at("schema").as_string(), "error/1");
+    EXPECT_EQ(said.at("exit_code").as_int64(), each.exit_code);
+    EXPECT_THAT(std::string(said.at("error").as_string()), HasSubstr(each.error));
+  }
+  EXPECT_EQ(run_with_socket({"alarm", "tail", "--json"}), 4);  // what came before stays
+  EXPECT_THAT(err_.str(), StartsWith(R"({"schema":"error/1","error":"the daemon has ended)"));
 }
 
 TEST_F(AppTest, TakesTheSocketFromTheEnvironment) {
