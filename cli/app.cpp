@@ -16,6 +16,7 @@
 #include "cli/provisioning_commands.hpp"
 #include "cli/test_mail.hpp"
 #include "common/text.hpp"
+#include "provisioning/qr/label_sheet.hpp"
 
 namespace alarmwire::cli {
 namespace {
@@ -154,6 +155,14 @@ void add_ticket_commands(CLI::App& app, Wish& wish) {
   create->add_option("--endpoint", wish.ticket.endpoints,
                      "Where the box finds this centre, HOST:PORT (without: as configured)");
   create->add_option("--png", wish.ticket.png_file, "The QR code as a picture; the file to write");
+  CLI::Option* const label =
+      create->add_option("--label-pdf", wish.ticket.label_file,
+                         "An A4 sheet with its label, as PDF; the file to write");
+  create
+      ->add_option("--label-place", wish.ticket.label_place,
+                   "Which of the sheet's eight labels, to use up one that was begun")
+      ->check(CLI::Range(1, qr::labels_a_page))
+      ->needs(label);
   verb(ticket, wish, "list", "All tickets and what became of them", list_tickets);
   const auto one = [&](const char* name, const char* about,
                        std::function<int(const Context&)> action) {

@@ -12,6 +12,7 @@
 #include "cli/render_status.hpp"
 #include "common/clock.hpp"
 #include "common/files.hpp"
+#include "provisioning/qr/label_sheet.hpp"
 #include "provisioning/qr/qr_code.hpp"
 #include "provisioning/qr/qr_photo.hpp"
 #include "provisioning/ticket.hpp"
@@ -117,17 +118,28 @@ void render_waiting(const Context& context, const JsonView& boxes) {
   table.print(context.out, "  ", context.colour);
 }
 
-Status write_png(const std::string& file, const qr::Code& code) {
-  const Result<std::string> png = qr::to_png(code);
-  if (png.has_error()) return png.error();
-  return write_file_atomically(file, *png, 0600);
+Status write_picture(const std::string& file, const Result<std::string>& bytes) {
+  if (bytes.has_error()) return bytes.error();
+  return write_file_atomically(file, *bytes, 0600);  // a ticket is a secret
+}
+
+// What was asked for beside the terminal.
+Status write_pictures(const TicketWish& wish, const JsonView& ticket, const std::string& text,
+                      const qr::Code& code) {
+  if (!wish.png_file.empty())
+    if (Status done = write_picture(wish.png_file, qr::to_png(code)); done.has_error()) return done;
+  if (wish.label_file.empty()) return {};
+  const qr::Label label{ticket.text("site"), ticket.text("name"),
+                        local_time(ticket.whole("expires_us"), false), text};
+  return write_picture(wish.label_file, qr::to_label_sheet({label}, wish.label_place));
 }
 
 void render_fresh_ticket(const Context& context, const JsonView& ticket, const std::string& text,
-                         const qr::Code& code, const std::string& png_file) {
+                         const qr::Code& code, const TicketWish& wish) {
   context.out << qr::to_terminal(code, context.colour) << text << "\n\n";
   render_ticket(context, ticket);
-  if (!png_file.empty()) context.out << "Picture   " << png_file << "\n";
+  if (!wish.png_file.empty()) context.out << "Picture   " << wish.png_file << "\n";
+  if (!wish.label_file.empty()) context.out << "Label     " << wish.label_file << "\n";
   context.out << "\nAt the box: alarmwire enrol (reads the ticket from stdin, --ticket-file or a "
                  "photo, --qr).\nWho has the ticket can enrol one box. It is not shown again.\n";
 }
@@ -218,11 +230,11 @@ int create_ticket(const Context& context, const TicketWish& wish) {
   const std::string text = JsonView(*answer).text("text");
   const Result<qr::Code> code = qr::encode(text);
   if (code.has_error()) return context.fail(code.error());
-  if (!wish.png_file.empty())
-    if (const Status written = write_png(wish.png_file, *code); written.has_error())
-      return context.fail(daemon::exit_failed, written.error().diagnostics);
+  if (const Status written = write_pictures(wish, JsonView(*answer), text, *code);
+      written.has_error())
+    return context.fail(daemon::exit_failed, written.error().diagnostics);
   return show(context, answer, "ticket/1", [&](const JsonView& ticket) {
-    render_fresh_ticket(context, ticket, text, *code, wish.png_file);
+    render_fresh_ticket(context, ticket, text, *code, wish);
   });
 }
 

@@ -18,6 +18,8 @@ struct TicketWish {
   std::string approve;  // "auto", "manual"; "": as configured
   std::vector<std::string> endpoints;
   std::string png_file;
+  std::string label_file;  // a page of labels, PDF
+  int label_place = 1;     // on the page, 1 to 8
 };
 
 int create_ticket(const Context& context, const TicketWish& wish);

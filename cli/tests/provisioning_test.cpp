@@ -46,7 +46,7 @@ TEST_F(ProvisioningCommands, AFreshTicketIsShownOnceAsTextAndCodeAndPicture) {
                            text + "\"}")
                               .c_str());
   EXPECT_EQ(run_with_socket({"ticket", "create", "--site", "site-a", "--expires", "12h", "--png",
-                             file("t.png")}),
+                             file("t.png"), "--label-pdf", file("t.pdf")}),
             0);
   EXPECT_THAT(out_.str(), HasSubstr(text));
   EXPECT_THAT(out_.str(), HasSubstr("▀"));
@@ -58,6 +58,11 @@ TEST_F(ProvisioningCommands, AFreshTicketIsShownOnceAsTextAndCodeAndPicture) {
   struct stat info {};
   ASSERT_EQ(::stat(file("t.png").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U) << "a ticket is a secret";
+  std::string head(5, '\0');
+  std::ifstream(file("t.pdf"), std::ios::binary).read(head.data(), 5);
+  EXPECT_EQ(head, "%PDF-") << "what stands on it: provisioning/qr/tests";
+  ASSERT_EQ(::stat(file("t.pdf").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
 }
 
 TEST_F(ProvisioningCommands, AnUnclearTimeIsAUsageError) {

@@ -41,6 +41,7 @@ LIBRARY_KEPT_IN = {
     "ZXing": ["provisioning/qr"],
     "qrcodegen.hpp": ["provisioning/qr"],
     "png.h": ["provisioning/qr"],
+    "cairo-pdf.h": ["provisioning/qr"],
     "jpeglib.h": ["provisioning/qr"],
 }
 # No clock, no I/O: these folders are cores through and through.
