@@ -112,9 +112,10 @@ void AlarmCommands::show_to_watchers(const ledger::Record& record) {
 Result<boost::json::value> AlarmCommands::alarms(const boost::json::object& request) const {
   const auto limit = static_cast<std::size_t>(
       std::min<std::uint64_t>(control::number_of(request, "limit", 50), listed_alarms_max));
-  const Records records = control::flag_of(request, "waiting")
-                              ? waiting(control::text_of(request, "box"), limit)
-                              : newest(request, limit);
+  const BoxId box = control::text_of(request, "box");
+  if (const Status known = must_know(box); known.has_error()) return known.error();
+  const Records records =
+      control::flag_of(request, "waiting") ? waiting(box, limit) : newest(request, box, limit);
   if (records.has_error()) return records.error();
   boost::json::array list;
   for (const ledger::Record& record : *records) {
@@ -126,10 +127,18 @@ Result<boost::json::value> AlarmCommands::alarms(const boost::json::object& requ
   return boost::json::value{{"alarms", std::move(list)}};
 }
 
-AlarmCommands::Records AlarmCommands::newest(const boost::json::object& request,
+Status AlarmCommands::must_know(const BoxId& box) const {
+  if (box.empty() || is_ours_(box)) return {};
+  const Result<std::vector<ledger::Cursor>> cursors = ledger_.cursors(box);
+  if (cursors.has_error()) return cursors.error();
+  if (!cursors->empty()) return {};  // gone, but not what it delivered
+  return Failure(Errc::not_found, "there is no box '" + box + "'; alarmwire box list shows them");
+}
+
+AlarmCommands::Records AlarmCommands::newest(const boost::json::object& request, const BoxId& box,
                                              std::size_t limit) const {
   ledger::ListFilter filter;
-  if (const std::string box = control::text_of(request, "box"); !box.empty()) filter.box = box;
+  if (!box.empty()) filter.box = box;
   filter.limit = limit;
   filter.before = static_cast<ledger::Position>(control::number_of(request, "before", 0));
   return ledger_.list(filter);

@@ -4,7 +4,7 @@
 // Ledger reads may block on the disk: they run on a thread of their own, never on the one that
 // carries alarms. Who watches by `tail` and falls more than records_behind_max behind is cut off
 // with a word, never shown a gap. Thread-safety: on_stored() may be called from any thread; the
-// rest on the io_context's thread.
+// rest on the io_context's thread, where not said otherwise.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/control.hpp"
@@ -28,13 +29,17 @@ inline constexpr std::size_t waiting_rows_read_max = 200'000;
 
 class AlarmCommands {
  public:
-  AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger)
-      : context_(context), ledger_(ledger) {}
+  // Is it a box of this centre? Asked on any thread.
+  using IsOurs = std::function<bool(const BoxId&)>;
+  AlarmCommands(boost::asio::io_context& context, ledger::Ledger& ledger, IsOurs is_ours)
+      : context_(context), ledger_(ledger), is_ours_(std::move(is_ours)) {}
   ~AlarmCommands();
 
   void install(control::Server& server);
   void on_stored(const ledger::Record& record);  // feeds `tail`
   void stop();                                   // waits for reads under way
+  // Errc::not_found: neither a box of ours nor one that ever delivered; "" is any box. Any thread.
+  Status must_know(const BoxId& box) const;
 
  private:
   using Answer = std::function<Result<boost::json::value>(const boost::json::object& request)>;
@@ -44,7 +49,7 @@ class AlarmCommands {
   Result<boost::json::value> alarm(const boost::json::object& request) const;
   Result<boost::json::value> body(const boost::json::object& request) const;
   Result<boost::json::value> trace(const boost::json::object& request) const;
-  Records newest(const boost::json::object& request, std::size_t limit) const;
+  Records newest(const boost::json::object& request, const BoxId& box, std::size_t limit) const;
   Records waiting(const BoxId& box, std::size_t limit) const;
   Result<std::vector<ledger::Position>> positions(const std::string& outlet,
                                                   ledger::HandOverState state, const BoxId& box,
@@ -56,6 +61,7 @@ class AlarmCommands {
 
   boost::asio::io_context& context_;
   ledger::Ledger& ledger_;
+  const IsOurs is_ours_;
   boost::asio::thread_pool readers_{1};
   std::vector<std::shared_ptr<control::Responder>> watchers_;  // of `tail`
   std::size_t behind_ = 0;  // stored records whose items are being made

@@ -15,7 +15,8 @@ Status ReceiverDaemon::open_control() {
       control::Server::open(context_, config_.control_socket, config_.control_group);
   if (opened.has_error()) return opened.error();
   control_ = std::move(*opened);
-  alarms_ = std::make_unique<AlarmCommands>(context_, *ledger_);
+  alarms_ = std::make_unique<AlarmCommands>(
+      context_, *ledger_, [this](const BoxId& id) { return current_sites()->knows(id); });
   alarms_->install(*control_);
   handle_status();
   handle_outlets();
@@ -68,15 +69,18 @@ void ReceiverDaemon::handle_outlets() {
                  if (answer.has_error()) return reply->error(answer.error().diagnostics);
                  reply->result({{"reply", *answer}});
                });
-  answer_later(
-      "outlet-retry", swaps_, [this](const boost::json::object& request, const Reply& reply) {
-        const std::string name = control::text_of(request, "name");
-        const auto outlet = outlets_->named(name);
-        if (outlet == nullptr) return reply->error(why_no_outlet(name));
-        const Result<std::uint64_t> retried = outlet->retry(control::text_of(request, "box"));
-        if (retried.has_error()) return reply->error(retried.error().diagnostics);
-        reply->result({{"retried", *retried}});
-      });
+  answer_later("outlet-retry", swaps_,
+               [this](const boost::json::object& request, const Reply& reply) {
+                 const std::string name = control::text_of(request, "name");
+                 const auto outlet = outlets_->named(name);
+                 if (outlet == nullptr) return reply->error(why_no_outlet(name));
+                 const BoxId box = control::text_of(request, "box");
+                 if (const Status known = alarms_->must_know(box); known.has_error())
+                   return reply->error(known.error().diagnostics);
+                 const Result<std::uint64_t> retried = outlet->retry(box);
+                 if (retried.has_error()) return reply->error(retried.error().diagnostics);
+                 reply->result({{"retried", *retried}});
+               });
   answer_later(
       "outlet-drop", swaps_, [this](const boost::json::object& request, const Reply& reply) {
         const Result<std::uint64_t> dropped = drop_stranded(control::text_of(request, "name"));
@@ -92,12 +96,21 @@ std::string ReceiverDaemon::why_no_outlet(const std::string& name) const {
   return "there is no outlet '" + name + "'";
 }
 
+Status ReceiverDaemon::must_have_left(const std::string& outlet) const {
+  const auto owed = ledger_->owed();
+  if (owed.has_error()) return owed.error();
+  for (const ledger::Owed& at : *owed)
+    if (at.outlet == outlet) return {};
+  return Failure(Errc::not_found, "no outlet '" + outlet + "' has left anything behind");
+}
+
 // Runs where outlets are swapped: nobody can be handing over meanwhile.
 Result<std::uint64_t> ReceiverDaemon::drop_stranded(const std::string& name) {
   if (outlets_->named(name) != nullptr)
     return Failure(Errc::denied, "outlet '" + name +
                                      "' is configured and hands over what waits: only what an "
                                      "outlet left behind can be dropped");
+  if (const Status left = must_have_left(name); left.has_error()) return left.error();
   const auto on_unparked = [this, &name](const BoxId& box, const AlarmId& id) {
     faults_->report(box, std::string(fault::outlet_parked), outlets::fault_subject(name, id),
                     "dropped", true);

@@ -89,6 +89,7 @@ class ReceiverDaemon final : public ledger::Observer,
   void handle_status();
   void handle_outlets();
   std::string why_no_outlet(const std::string& name) const;
+  Status must_have_left(const std::string& outlet) const;
   Result<std::uint64_t> drop_stranded(const std::string& name);
 
   const std::string config_path_;

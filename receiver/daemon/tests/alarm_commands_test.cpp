@@ -15,6 +15,10 @@ using ledger::HandOverState;
 using ledger::Position;
 namespace json = boost::json;
 
+bool is_ours(const BoxId& box) {
+  return box.starts_with("site-");
+}
+
 class AlarmCommandsTest : public ::testing::Test {
  protected:
   AlarmCommandsTest() {
@@ -22,7 +26,7 @@ class AlarmCommandsTest : public ::testing::Test {
     config.directory = folder_.path();
     config.outlets = {"ebues", "webhook"};
     ledger_ = ledger::open_sqlite_ledger(config, memory_).value();
-    commands_ = std::make_unique<AlarmCommands>(context_, *ledger_);
+    commands_ = std::make_unique<AlarmCommands>(context_, *ledger_, is_ours);
     commands_->install(socket_);
   }
 
@@ -100,7 +104,7 @@ TEST_F(AlarmCommandsTest, an_alarm_without_outlets_is_just_stored) {
   ledger::Config config;
   config.directory = folder_.path();
   ledger_ = ledger::open_sqlite_ledger(config, memory_).value();
-  commands_ = std::make_unique<AlarmCommands>(context_, *ledger_);
+  commands_ = std::make_unique<AlarmCommands>(context_, *ledger_, is_ours);
   commands_->install(socket_);
   const json::value shown = show(store("site-a"));
   EXPECT_EQ(shown.at("state"), "stored");
@@ -114,6 +118,17 @@ TEST_F(AlarmCommandsTest, lists_the_newest_first_and_of_one_box) {
   EXPECT_EQ(listed({{"limit", 2}}), "4 3");
   EXPECT_EQ(listed({{"limit", 2}, {"before", 3}}), "2 1");
   EXPECT_EQ(listed({{"box", "site-a"}}), "3 1");
+}
+
+TEST_F(AlarmCommandsTest, a_box_nobody_knows_is_an_error_and_no_empty_list) {
+  store("gone");  // no longer ours, but it did deliver
+  EXPECT_EQ(listed({{"box", "gone"}}), "1");
+  EXPECT_EQ(listed({{"box", "site-quiet"}}), "");
+  for (const bool waiting : {false, true}) {
+    const json::object request{{"box", "nosuch"}, {"waiting", waiting}};
+    EXPECT_EQ(socket_.ask("alarms", request)->answer().at("error"),
+              "there is no box 'nosuch'; alarmwire box list shows them");
+  }
 }
 
 TEST_F(AlarmCommandsTest, lists_what_waits_parked_first_each_from_the_oldest_on) {

@@ -165,7 +165,8 @@ class Box:
         finally:
             made.kill()
             made.wait()
-        states = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        states = [line for line in lines if line["schema"] == "enrol/1"]
         return made.returncode, states or [{"step": "", "text": out}]
 
     def cut_cable(self):
