@@ -31,5 +31,8 @@ inline constexpr log::Event OUTLETS_LEDGER_UNREADABLE{
 inline constexpr log::Event OUTLETS_NOTE_DELAYED{
     "OUTLETS_NOTE_DELAYED", log::Level::warning,
     "The ledger did not take the note of what became of a mail; it is written again."};
+inline constexpr log::Event OUTLETS_RECORD_FORGOTTEN{
+    "OUTLETS_RECORD_FORGOTTEN", log::Level::error,
+    "An alarm waited in the ledger and the outlet did not know of it; it goes out now."};
 
 }  // namespace alarmwire::outlets

@@ -125,6 +125,14 @@ void Order::end_refill(bool reached_end) {
   scanning_ = 0;
 }
 
+bool Order::is_empty() const {
+  if (held_count_ > 0 || overflowing_ > 0 || in_flight_ > 0) return false;
+  return std::all_of(boxes_.begin(), boxes_.end(), [](const auto& box) {
+    return std::all_of(box.second->begin(), box.second->end(),
+                       [](const Queue& q) { return q.unnoted == 0; });
+  });
+}
+
 bool Order::has_ready() const {
   return std::any_of(ready_.begin(), ready_.end(), [](const auto& line) { return !line.empty(); });
 }

@@ -39,6 +39,7 @@ struct OrderLimits {
   std::chrono::milliseconds stalled_after{60'000};
   std::chrono::milliseconds widen_after{30'000};  // when a connection too many was turned away
   std::chrono::milliseconds ledger_unreadable_after{10'000};  // then it is a fault
+  std::chrono::milliseconds audit_every{10'000};  // how often an idle outlet asks the ledger
 };
 inline constexpr std::uint64_t lower_lane_share = 8;  // every eighth mail may be of a lower lane
 
@@ -96,6 +97,8 @@ class Order {
   bool is_stopped() const { return stopped_since_.has_value(); }
   bool is_reported_stalled() const { return reported_stalled_; }
   std::size_t in_flight() const { return in_flight_; }
+  // Nothing waits here, nothing is under way, every lasting state is durable.
+  bool is_empty() const;
   std::size_t held() const { return held_count_; }
 
  private:

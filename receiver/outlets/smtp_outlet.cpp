@@ -21,9 +21,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // stop() takes 2.5 s at most: libcurl looks up once a second whether to give up.
-constexpr milliseconds stop_wait{1'000};         // for the mail in hand
-constexpr milliseconds stop_notes_wait{400};     // then for the notes
-constexpr milliseconds ledger_retry_after{500};  // reading or noting failed
+constexpr milliseconds stop_wait{1'000};      // for the mail in hand
+constexpr milliseconds stop_notes_wait{400};  // then for the notes
 constexpr std::string_view own_fault_prefix = "outlet-";
 
 }  // namespace
@@ -96,117 +95,6 @@ void SmtpOutlet::stored(const ledger::Record& record) {
   order_.offer(waiting, record.position <= was_there_);
   seen_ = record.position;
   after_change();
-}
-
-// --- the book thread ---
-
-void SmtpOutlet::run_book() {
-  Lock lock(mutex_);
-  while (!stopping_) {
-    read_forward(lock);
-    read_again(lock);
-    check_stalled(lock);
-    check_ledger(lock);
-    dispatch();
-    sleep_book(lock);
-    if (ledger_retry_at_ && steady_now() >= *ledger_retry_at_) {
-      ledger_retry_at_.reset();
-      look_again();
-      lock.unlock();  // the keeper calls us under its own lock
-      notes_->write_delayed();
-      lock.lock();
-    }
-  }
-}
-
-void SmtpOutlet::sleep_book(Lock& lock) {
-  if (poked_ || stopping_ || (order_.needs_refill() && !ledger_retry_at_)) return;
-  SteadyTime until = steady_now() + std::chrono::hours(1);
-  if (const auto at = order_.wake_at()) until = std::min(until, *at);
-  if (ledger_retry_at_) until = std::min(until, *ledger_retry_at_);
-  book_sleeps_until_ = until;
-  book_wake_.wait_until(lock, until);
-  book_sleeps_until_ = {};
-}
-
-void SmtpOutlet::retry_ledger_later() {
-  if (ledger_retry_at_) return;
-  ledger_retry_at_ = steady_now() + ledger_retry_after;
-  book_wake_.notify_one();
-}
-
-void SmtpOutlet::ledger_failed(const Failure& failure) {
-  log::write(OUTLETS_LEDGER_UNREADABLE, {{"outlet", config_.name}, {"why", failure.diagnostics}});
-  if (!ledger_failing_since_) ledger_failing_since_ = steady_now();
-  ledger_failure_ = failure.diagnostics;
-  retry_ledger_later();
-}
-
-// Raises the fault when reading has failed for too long, and ends it when it works again.
-void SmtpOutlet::check_ledger(Lock& lock) {
-  const bool failing = ledger_failing_since_.has_value();
-  if (failing == ledger_reported_) return;
-  if (failing && steady_now() - *ledger_failing_since_ < ledger_unreadable_after_) return;
-  ledger_reported_ = failing;
-  const std::string reason = failing ? ledger_failure_ : "the ledger can be read again";
-  lock.unlock();
-  observer_.on_fault(std::string(centre_box_id), "ledger-unreadable", config_.name, reason,
-                     !failing);
-  lock.lock();
-}
-
-void SmtpOutlet::read_forward(Lock& lock) {
-  while (poked_ && !stopping_) {
-    poked_ = false;
-    for (bool more = true; more && !stopping_;) {
-      const ledger::Position after = seen_;
-      lock.unlock();
-      const auto page =
-          ledger_.hand_overs(config_.name, ledger::HandOverState::waiting, after, read_page_rows);
-      lock.lock();
-      if (!page) return ledger_failed(page.error());
-      ledger_failing_since_.reset();
-      for (const ledger::HandOver& waiting : *page) {
-        order_.offer(waiting, waiting.position <= was_there_);
-        seen_ = waiting.position;
-      }
-      more = page->size() == read_page_rows;
-      dispatch();
-    }
-    behind_ = poked_;
-  }
-}
-
-void SmtpOutlet::read_again(Lock& lock) {
-  std::optional<ledger::Position> from = order_.begin_refill();
-  if (!from) return;
-  bool reached_end = false;
-  while (!reached_end && order_.refill_wants_more() && !stopping_) {
-    lock.unlock();
-    const auto page =
-        ledger_.hand_overs(config_.name, ledger::HandOverState::waiting, *from, read_page_rows);
-    lock.lock();
-    if (!page) {
-      ledger_failed(page.error());
-      break;
-    }
-    for (const ledger::HandOver& waiting : *page) {
-      if (waiting.position <= seen_) order_.refill(waiting);
-      from = waiting.position;
-    }
-    reached_end = page->size() < read_page_rows || *from >= seen_;
-    dispatch();
-  }
-  order_.end_refill(reached_end);
-}
-
-void SmtpOutlet::check_stalled(Lock& lock) {
-  if (!order_.stalled(steady_now())) return;
-  const std::string reason = config_.target() + ": " + counters_.last_error;
-  lock.unlock();
-  log::write(OUTLETS_STALLED, {{"outlet", config_.name}, {"why", reason}});
-  observer_.on_fault(std::string(centre_box_id), "outlet-stalled", config_.name, reason, false);
-  lock.lock();
 }
 
 // --- the connections ---

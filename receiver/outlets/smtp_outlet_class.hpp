@@ -1,5 +1,6 @@
-// The SMTP outlet's own class: what its book thread and its connections share. Only smtp_outlet.cpp
-// includes it. Thread-safety: see smtp_outlet.hpp; `mutex_` guards what is changed.
+// The SMTP outlet's own class: what its book thread and its connections share. Only
+// smtp_outlet.cpp and smtp_outlet_book.cpp include it. Thread-safety: see smtp_outlet.hpp; `mutex_`
+// guards what is changed.
 #pragma once
 
 #include <condition_variable>
@@ -46,6 +47,7 @@ class SmtpOutlet final : public Outlet {
         sites_(std::move(sites)),
         observer_(observer),
         ledger_unreadable_after_(limits.ledger_unreadable_after),
+        audit_every_(limits.audit_every),
         order_(as_configured(limits, config)),
         notes_(std::make_shared<NoteKeeper>(ledger, config.name)) {}
 
@@ -71,6 +73,7 @@ class SmtpOutlet final : public Outlet {
   void look_again();
   void read_forward(Lock& lock);
   void read_again(Lock& lock);
+  void look_for_forgotten(Lock& lock);
   void check_stalled(Lock& lock);
   void retry_ledger_later();
   void ledger_failed(const Failure& failure);
@@ -98,6 +101,7 @@ class SmtpOutlet final : public Outlet {
   const SitesSource sites_;
   OutletObserver& observer_;
   const std::chrono::milliseconds ledger_unreadable_after_;
+  const std::chrono::milliseconds audit_every_;
 
   mutable std::mutex mutex_;  // guards everything below
   Order order_;
@@ -113,6 +117,7 @@ class SmtpOutlet final : public Outlet {
   std::string ledger_failure_;
   bool ledger_reported_ = false;
   SteadyTime book_sleeps_until_{};
+  SteadyTime audit_at_{};  // when to look for forgotten records
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;  // the last one to fall idle goes first: it is the warmest
   std::map<ledger::Position, std::set<std::string>> settled_addresses_;

@@ -49,6 +49,11 @@ void FakeLedger::fail_reads(int count) {
   failing_reads_ = count;
 }
 
+void FakeLedger::while_listing(std::function<void()> then) {
+  const std::lock_guard lock(mutex_);
+  while_listing_ = std::move(then);
+}
+
 void FakeLedger::fail_lists(bool fail) {
   const std::lock_guard lock(mutex_);
   failing_lists_ = fail;
@@ -180,12 +185,15 @@ Result<std::vector<ledger::HandOver>> FakeLedger::hand_overs(const std::string&,
                                                              ledger::HandOverState state,
                                                              ledger::Position after,
                                                              std::size_t limit) const {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (failing_lists_) return Failure(Errc::io, "the disk says no");
   std::vector<ledger::HandOver> page;
   for (auto row = rows_.upper_bound(after); row != rows_.end() && page.size() < limit; ++row) {
     if (row->second.hand_over.state == state) page.push_back(row->second.hand_over);
   }
+  const std::function<void()> then = while_listing_;
+  lock.unlock();
+  if (then) then();
   return page;
 }
 

@@ -3,6 +3,7 @@
 // Errc::unsupported.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -19,6 +20,8 @@ class FakeLedger : public ledger::Ledger {
   void fail_writes(int count);
   void fail_reads(int count);
   void fail_lists(bool fail);  // hand_overs()
+  // Called by each hand_overs() after it has read and before it answers, without the lock.
+  void while_listing(std::function<void()> then);
   ledger::HandOver hand_over(ledger::Position position) const;
   std::size_t count(ledger::HandOverState state) const;
   std::size_t body_bytes_max_read() const { return body_bytes_max_read_; }
@@ -75,6 +78,7 @@ class FakeLedger : public ledger::Ledger {
   int failing_writes_ = 0;
   mutable int failing_reads_ = 0;
   bool failing_lists_ = false;
+  std::function<void()> while_listing_;
   mutable std::size_t body_bytes_max_read_ = 0;
 };
 
