@@ -58,18 +58,26 @@ void render_stages(std::ostream& out, const JsonView& stages, std::int64_t clock
   Table table({"STAGE", "TIME (CENTRE'S CLOCK)", ">SINCE ACCEPTED", ">STEP", "BY", "SAID"});
   WallTimeUs first_us = 0;
   WallTimeUs before_us = 0;
+  std::int64_t backwards_us = 0;  // the most a stage seemed to come before the one above it
   for (const JsonView& stage : stages.items()) {
     if (stage.whole("time_us") <= 0) continue;
-    const WallTimeUs time_us = centre_time(stage, clock_offset_us);
+    const WallTimeUs noted_us = centre_time(stage, clock_offset_us);
     const bool is_first = first_us == 0;
-    if (is_first) first_us = before_us = time_us;
+    if (is_first) first_us = before_us = noted_us;
+    const WallTimeUs time_us = std::max(noted_us, before_us);
+    backwards_us = std::max(backwards_us, time_us - noted_us);
     table.row({or_dash(stage.text("stage")), local_time(time_us, true),
                milliseconds(time_us - first_us),
-               is_first ? "" : signed_milliseconds(time_us - before_us), stage.text("outlet"),
-               stage.text("text")});
+               is_first               ? ""
+               : noted_us < before_us ? "~ 0.0 ms"
+                                      : signed_milliseconds(time_us - before_us),
+               stage.text("outlet"), stage.text("text")});
     before_us = time_us;
   }
   table.print(out, "  ", false);
+  if (backwards_us > 0)
+    out << "  ~ seemed to come up to " << milliseconds(backwards_us)
+        << " before the stage above: how far the clocks differ is an estimate\n";
 }
 
 void render_mail_header(std::ostream& out, std::string_view head) {

@@ -207,6 +207,28 @@ TEST_F(RenderTest, ATraceIsOnOneClock) {
             "  handed over  2026-11-24 04:15:02.078         78.0 ms  +25.7 ms  ebues  250 ok\n");
 }
 
+TEST_F(RenderTest, ATraceNeverRunsBackwards) {
+  const boost::json::value trace = boost::json::parse(R"({
+    "id": "0192", "box": "site-a", "clock_offset_us": 2000, "stages": [
+      {"stage": "accepted", "time_us": 1795493700000000, "clock": "box"},
+      {"stage": "spooled", "time_us": 1795493700001200, "clock": "box"},
+      {"stage": "stored", "time_us": 1795493700000900, "clock": "centre"},
+      {"stage": "handed over", "time_us": 1795493700003000, "clock": "centre"},
+      {"stage": "displayed", "time_us": 1795493700013000, "clock": "centre"}]})");
+  std::ostringstream out;
+  render_trace(out, JsonView(trace));
+  EXPECT_EQ(out.str(),
+            "alarm 0192 of box site-a; the centre's clock is +2.0 ms from the box's\n"
+            "  STAGE        TIME (CENTRE'S CLOCK)    SINCE ACCEPTED      STEP  BY  SAID\n"
+            "  accepted     2026-11-24 04:15:00.002          0.0 ms\n"
+            "  spooled      2026-11-24 04:15:00.003          1.2 ms   +1.2 ms\n"
+            "  stored       2026-11-24 04:15:00.003          1.2 ms  ~ 0.0 ms\n"
+            "  handed over  2026-11-24 04:15:00.003          1.2 ms  ~ 0.0 ms\n"
+            "  displayed    2026-11-24 04:15:00.013         11.0 ms   +9.8 ms\n"
+            "  ~ seemed to come up to 2.3 ms before the stage above: how far the clocks differ is "
+            "an estimate\n");
+}
+
 TEST_F(RenderTest, SpansSizesAndAgesInWords) {
   EXPECT_EQ(span_in_words(12'000), "12 ms");
   EXPECT_EQ(span_in_words(119'000'000), "119 s");
