@@ -219,8 +219,9 @@ void BoxSession::State::dispatch(const v1::CentreFrame& frame, Now now) {
       return on_welcome(frame.welcome(), now);
     case Frame::kSettled:
       return on_settled(frame.settled(), now);
-    case Frame::kReceipt:
-      return on_receipt(frame.receipt());
+    case Frame::kReceipts:
+      for (const v1::Receipt& receipt : frame.receipts().receipt()) on_receipt(receipt);
+      return;
     case Frame::kBeat:
       return beats.on_beat(frame.beat(), now);
     case Frame::kMark:

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t software_bytes_max = 128;
 constexpr std::size_t ledger_id_bytes_max = 64;
+constexpr std::size_t receipts_frame_bytes = 16 * 1024;  // the last one may go over it
+constexpr std::size_t receipt_fixed_bytes = 32;
 
 }  // namespace
 
@@ -34,6 +36,7 @@ struct CentreSession::State {
   CentreLane* lane_with(std::uint64_t token);
   void on_answer(std::uint64_t token, const CentreLane::Answer& answer, Now now);
   bool next_frame(v1::CentreFrame& frame, Now now);
+  bool take_receipts(v1::Receipts& frame, Now now);
   void pump(Now now);
   std::int64_t clock_offset_us() const;
 
@@ -50,6 +53,7 @@ struct CentreSession::State {
   v1::Hello hello;
   std::deque<v1::CentreFrame> first;  // Welcome, Drain: before anything else
   std::deque<Receipt> receipts;
+  SteadyTime receipts_at{};           // not before
   std::optional<std::uint64_t> mark;  // to be sent back
   std::vector<CentreAction> actions;
 };
@@ -272,15 +276,23 @@ bool CentreSession::State::next_frame(v1::CentreFrame& frame, Now now) {
     *frame.mutable_grant()->mutable_credit() = std::move(credit);
     return true;
   }
-  if (receipts.empty()) return false;
-  const Receipt& receipt = receipts.front();
-  v1::Receipt& said = *frame.mutable_receipt();
-  said.set_alarm_id(std::string(receipt.id.view()));
-  said.set_stage(static_cast<v1::Receipt::Stage>(receipt.stage));
-  said.set_time_us(receipt.time_us);
-  said.set_outlet(receipt.outlet);
-  said.set_text(receipt.text);
-  receipts.pop_front();
+  return take_receipts(*frame.mutable_receipts(), now);
+}
+
+bool CentreSession::State::take_receipts(v1::Receipts& frame, Now now) {
+  if (receipts.empty() || now.steady < receipts_at) return false;
+  for (std::size_t bytes = 0; !receipts.empty() && bytes < receipts_frame_bytes;) {
+    Receipt& receipt = receipts.front();
+    bytes += receipt.outlet.size() + receipt.text.size() + receipt_fixed_bytes;
+    v1::Receipt& said = *frame.add_receipt();
+    said.set_alarm_id(std::string(receipt.id.view()));
+    said.set_stage(static_cast<v1::Receipt::Stage>(receipt.stage));
+    said.set_time_us(receipt.time_us);
+    said.set_outlet(std::move(receipt.outlet));
+    said.set_text(std::move(receipt.text));
+    receipts.pop_front();
+  }
+  receipts_at = now.steady + receipts_gather;
   return true;
 }
 
@@ -377,7 +389,9 @@ SteadyTime CentreSession::next_deadline() const {
   const State& state = *state_;
   if (is_closed()) return SteadyTime::max();
   if (!state.beats.is_started()) return state.opened_at + state.config.hello_timeout;
-  return state.beats.deadline(state.may_write);
+  const SteadyTime beat = state.beats.deadline(state.may_write);
+  if (!state.may_write || state.receipts.empty()) return beat;
+  return std::min(beat, state.receipts_at);
 }
 
 std::vector<CentreAction> CentreSession::take_actions() {

@@ -53,6 +53,8 @@ constexpr std::uint64_t assembled_up_to(const LaneCredit& window) {
   return std::min(assemble_bytes_max, window.bytes / 2);
 }
 inline constexpr std::size_t receipts_waiting_max = 1024;  // beyond that the oldest are dropped
+// A receipt goes at once, or together with others this long after the last ones.
+inline constexpr std::chrono::milliseconds receipts_gather{10};
 inline constexpr std::size_t hello_ranges_max = 1024;
 
 // What the ledger knows of the box, asked for once per stream, after the Hello.

@@ -343,7 +343,7 @@ class BoxEnd {
   std::vector<v1::Receipt> receipts() const {
     std::vector<v1::Receipt> found;
     for (const v1::CentreFrame& frame : link_->frames())
-      if (frame.has_receipt()) found.push_back(frame.receipt());
+      for (const v1::Receipt& receipt : frame.receipts().receipt()) found.push_back(receipt);
     return found;
   }
   bool has_drain() const {
