@@ -11,26 +11,24 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> steps{"none",     "ticket", "network", "centre",
-                                                "approval", "tunnel", "done",    "refused"};
+constexpr std::array<std::string_view, 9> steps{"none",   "ticket", "network", "centre", "approval",
+                                                "tunnel", "alarm",  "done",    "refused"};
 
-std::pair<std::string, std::string> words_for(Reason reason) {
+Note note_of(Reason reason) {
   switch (reason) {
     case Reason::used:
-      return {"the ticket was used by another box",
-              "ask the centre for a new ticket, and tell them: the other box may be a stranger's"};
+      return Note::ticket_used;
     case Reason::expired:
-      return {"the ticket has expired", "ask the centre for a new ticket"};
+      return Note::ticket_expired;
     case Reason::revoked:
-      return {"the ticket, or this box, was revoked at the centre",
-              "ask the centre why, and for a new ticket"};
+      return Note::ticket_revoked;
     case Reason::key_taken:
-      return {"another box at the centre has this box's key", "begin again with a new ticket"};
+      return Note::key_taken;
     case Reason::unknown:
     case Reason::none:
       break;
   }
-  return {"the centre does not know this ticket", "ask the centre for a new ticket"};
+  return Note::ticket_unknown;
 }
 
 }  // namespace
@@ -39,10 +37,18 @@ std::string_view to_string(Step step) {
   return steps.at(static_cast<std::size_t>(step));
 }
 
-void BoxEnrolment::show(Step step, std::string text, std::string advice) {
+void BoxEnrolment::show(Step step, Note note, std::string detail) {
+  auto [text, advice] = words_for(note, detail, Language::english);
   view_.step = step;
+  view_.note = note;
+  view_.detail = std::move(detail);
   view_.text = std::move(text);
   view_.advice = std::move(advice);
+}
+
+void BoxEnrolment::stop_at(Step step, Note note, std::string detail) {
+  view_.stopped_at = step;
+  show(Step::refused, note, std::move(detail));
 }
 
 bool BoxEnrolment::is_under_way() const {
@@ -58,9 +64,10 @@ void BoxEnrolment::begin(const Ticket& ticket, bool anew) {
   tunnel_.reset();
   due_.reset();
   handshake_ = false;
+  wants_test_ = false;
   endpoint_.clear();
   call_error_.clear();
-  show(Step::ticket, "the ticket is whole; the box makes its key");
+  show(Step::ticket, Note::making_key);
   wish_ = enrol_action::BeginTunnel{ticket, anew};
   ask_tunnel();
 }
@@ -81,11 +88,11 @@ void BoxEnrolment::tunnel_begun(const Result<TunnelSays>& answer, SteadyTime now
   if (waiting_ != Waiting::begin) return;
   waiting_ = Waiting::nothing;
   if (!answer && answer.error().is(Errc::closed)) {
-    show(Step::ticket, answer.error().diagnostics, "it tries again by itself; does it run?");
+    show(Step::ticket, Note::tunnel_away, answer.error().diagnostics);
     return retry(now, retry_least, retry_least);
   }
   wish_.reset();
-  if (!answer) return show(Step::refused, "the box cannot begin: " + answer.error().diagnostics);
+  if (!answer) return stop_at(Step::ticket, Note::cannot_begin, answer.error().diagnostics);
   tunnel_ = *answer;
   view_.words = check_words(tunnel_->ticket_key, tunnel_->centre, tunnel_->box_key);
   if (tunnel_->enrolled) return join();
@@ -117,10 +124,7 @@ void BoxEnrolment::centre_answered(const Result<CentreSays>& answer, SteadyTime 
   view_.box = answer->box;
   view_.box_name = answer->box_name;
   if (answer->verdict.outcome == Outcome::waiting) {
-    show(Step::approval, "the centre knows the box; a person has to approve it",
-         "telephone the centre and compare the six words; they approve with `alarmwire box "
-         "approve " +
-             view_.box + "`");
+    show(Step::approval, Note::approval, view_.box);
     const milliseconds least = std::max(retry_least, answer->retry_after);
     return retry(now, least, least + milliseconds(500));
   }
@@ -130,7 +134,7 @@ void BoxEnrolment::centre_answered(const Result<CentreSays>& answer, SteadyTime 
 void BoxEnrolment::keep() {
   due_.reset();
   waiting_ = Waiting::keep;
-  show(Step::approval, "the centre has taken the box as " + view_.box);
+  show(Step::approval, Note::taken, view_.box);
   actions_.push_back(enrol_action::Keep{view_.box, view_.box_name});
 }
 
@@ -139,8 +143,7 @@ void BoxEnrolment::kept(const Status& done, SteadyTime now) {
   waiting_ = Waiting::nothing;
   if (!done) {
     // Asked again from the call on: the centre's answer stays the same.
-    show(Step::approval, "the box cannot write it down: " + done.error().diagnostics,
-         "make room on the box's disk; it tries again by itself");
+    show(Step::approval, Note::cannot_keep, done.error().diagnostics);
     return retry(now, retry_least, retry_most);
   }
   waiting_ = Waiting::commit;
@@ -151,25 +154,45 @@ void BoxEnrolment::committed(const Result<TunnelSays>& answer, SteadyTime now) {
   if (waiting_ != Waiting::commit) return;
   waiting_ = Waiting::nothing;
   if (!answer) {
-    show(Step::tunnel, "the tunnel did not take the new key: " + answer.error().diagnostics,
-         "it tries again by itself");
+    show(Step::tunnel, Note::key_not_taken, answer.error().diagnostics);
     return retry(now, retry_least, retry_most);
   }
   tunnel_ = *answer;
+  wants_test_ = true;
   join();
 }
 
 void BoxEnrolment::join() {
   due_.reset();
   handshake_ = false;
-  if (link_up_) return show(Step::done, "alarms reach the centre");
-  show(Step::tunnel, "the box uses its own key; waiting for the link to the centre");
+  show(Step::tunnel, Note::waiting_for_link);
+  if (link_up_) link_changed(true);
+}
+
+void BoxEnrolment::send_test() {
+  due_.reset();
+  waiting_ = Waiting::test;
+  show(Step::alarm, Note::testing);
+  actions_.push_back(enrol_action::SendTest{});
+}
+
+void BoxEnrolment::test_answered(const TestSays& says, SteadyTime now) {
+  if (waiting_ != Waiting::test) return;
+  waiting_ = Waiting::nothing;
+  if (says) {
+    wants_test_ = false;
+    return show(Step::done, Note::tested, std::to_string(says->count()));
+  }
+  if (says.error().is(Errc::timed_out))
+    show(Step::alarm, Note::test_unanswered);
+  else
+    show(Step::alarm, Note::test_failed, says.error().diagnostics);
+  retry(now, retry_least, retry_most);
 }
 
 void BoxEnrolment::refuse(Reason reason) {
-  auto [text, advice] = words_for(reason);
   waiting_ = Waiting::abandon;
-  show(Step::refused, std::move(text), std::move(advice));
+  stop_at(view_.step == Step::approval ? Step::approval : Step::centre, note_of(reason));
   actions_.push_back(enrol_action::Abandon{});
 }
 
@@ -184,28 +207,22 @@ void BoxEnrolment::tunnel_seen(const std::string& endpoint, bool handshake) {
 }
 
 void BoxEnrolment::describe_network() {
-  if (endpoint_.empty())
-    return show(Step::network, "looking for the centre's address",
-                "if it stays so: is the network cable in, does the box reach a DNS server?");
-  if (!handshake_)
-    return show(
-        Step::network, "no answer yet from the centre at " + endpoint_ + " (UDP)",
-        "if it stays so: does a firewall block UDP to this address and port? Was the ticket "
-        "revoked long ago?");
-  show(Step::centre,
-       call_error_.empty() ? "the centre answers; it is shown the ticket"
-                           : "the tunnel is up, but the call failed: " + call_error_,
-       call_error_.empty() ? "" : "it tries again by itself");
+  if (endpoint_.empty()) return show(Step::network, Note::no_address);
+  if (!handshake_) return show(Step::network, Note::no_answer, endpoint_);
+  if (call_error_.empty()) return show(Step::centre, Note::showing_ticket);
+  show(Step::centre, Note::call_failed, call_error_);
 }
 
 void BoxEnrolment::link_changed(bool up) {
   link_up_ = up;
-  if (up && view_.step == Step::tunnel && tunnel_ && tunnel_->enrolled)
-    show(Step::done, "alarms reach the centre");
+  if (!up || view_.step != Step::tunnel || !tunnel_ || !tunnel_->enrolled) return;
+  if (wants_test_) return send_test();
+  show(Step::done, Note::joined);
 }
 
 void BoxEnrolment::tick(SteadyTime now) {
   if (!due_ || now < *due_) return;
+  if (wants_test_) return send_test();
   if (tunnel_) return call(now);
   if (wish_) ask_tunnel();
 }

@@ -16,17 +16,31 @@
 
 #include "common/clock.hpp"
 #include "common/error.hpp"
+#include "provisioning/enrolment_words.hpp"
 #include "provisioning/rules.hpp"
 #include "provisioning/ticket.hpp"
 
 namespace alarmwire::provisioning {
 
-enum class Step : std::uint8_t { none, ticket, network, centre, approval, tunnel, done, refused };
+enum class Step : std::uint8_t {
+  none,
+  ticket,
+  network,
+  centre,
+  approval,
+  tunnel,
+  alarm,  // a test alarm goes to the centre and its acknowledgement back
+  done,
+  refused
+};
 std::string_view to_string(Step step);
 
 struct EnrolmentView {
   Step step = Step::none;
-  std::string text;    // what is so, or why it does not go on
+  Step stopped_at = Step::none;  // where it was refused
+  Note note = Note::nothing;
+  std::string detail;  // of the note
+  std::string text;    // the note in English
   std::string advice;  // what to do about it; "": nothing
   std::string words;   // the six check words, once the box has its key
   BoxId box;           // once the centre has said it
@@ -52,6 +66,9 @@ struct CentreSays {
   std::chrono::milliseconds retry_after{0};
 };
 
+// What became of the test alarm: Errc::timed_out when the centre has not acknowledged it in time.
+using TestSays = Result<std::chrono::milliseconds>;
+
 namespace enrol_action {
 struct BeginTunnel {
   Ticket ticket;
@@ -66,9 +83,11 @@ struct Keep {  // durably: what the centre calls this box
 };
 struct Commit {};
 struct Abandon {};
+struct SendTest {};  // an alarm as a device's
 }  // namespace enrol_action
-using EnrolAction = std::variant<enrol_action::BeginTunnel, enrol_action::Call, enrol_action::Keep,
-                                 enrol_action::Commit, enrol_action::Abandon>;
+using EnrolAction =
+    std::variant<enrol_action::BeginTunnel, enrol_action::Call, enrol_action::Keep,
+                 enrol_action::Commit, enrol_action::Abandon, enrol_action::SendTest>;
 
 class BoxEnrolment {
  public:
@@ -89,6 +108,7 @@ class BoxEnrolment {
   void kept(const Status& done, SteadyTime now);
   void committed(const Result<TunnelSays>& answer, SteadyTime now);
   void abandoned(const Status& done);
+  void test_answered(const TestSays& says, SteadyTime now);
   // The tunnel as it is, each second: where the centre is tried ("": its name is not known yet),
   // and whether there was a handshake.
   void tunnel_seen(const std::string& endpoint, bool handshake);
@@ -101,14 +121,16 @@ class BoxEnrolment {
   bool is_under_way() const;
 
  private:
-  enum class Waiting : std::uint8_t { nothing, begin, call, keep, commit, abandon };
-  void show(Step step, std::string text, std::string advice = {});
+  enum class Waiting : std::uint8_t { nothing, begin, call, keep, commit, abandon, test };
+  void show(Step step, Note note, std::string detail = {});
+  void stop_at(Step step, Note note, std::string detail = {});
   void ask_tunnel();
   void call(SteadyTime now);
   void retry(SteadyTime now, std::chrono::milliseconds least, std::chrono::milliseconds most);
   void keep();
   void refuse(Reason reason);
   void join();
+  void send_test();
   void describe_network();
 
   std::function<double()> random_;
@@ -121,6 +143,7 @@ class BoxEnrolment {
   std::string call_error_;
   bool handshake_ = false;
   bool link_up_ = false;
+  bool wants_test_ = false;        // it was enrolled in this life, and nothing has proven it yet
   std::optional<SteadyTime> due_;  // the next call, or the step that failed
 };
 

@@ -38,6 +38,7 @@ EdgeDaemon::EdgeDaemon(std::string config_path, Config config,
 // on.
 EdgeDaemon::~EdgeDaemon() {
   door_.reset();
+  test_alarm_.reset();
   intake_.reset();
   control_.reset();
   commands_.reset();
@@ -107,7 +108,8 @@ Status EdgeDaemon::open_uplink() {
   }
   enroller_ = std::make_unique<Enroller>(
       context_, tunnel_,
-      Enroller::Config{config_.tunnel.enrolment_port, config_.state_directory, software},
+      Enroller::Config{config_.tunnel.enrolment_port, config_.state_directory, software,
+                       [this](TestAlarm::Done done) { test_alarm_->send(std::move(done)); }},
       [this](const std::string& address) { on_joined(address); });
   return {};
 }
@@ -128,6 +130,7 @@ void EdgeDaemon::on_joined(const std::string& centre_address) {
 Status EdgeDaemon::open_door() {
   intake_ = std::make_unique<SpoolIntake>(context_, *spool_, *uplink_, *faults_, config_.lanes,
                                           config_.ack_waits());
+  test_alarm_ = std::make_unique<TestAlarm>(*intake_, config_.smtp.hostname);
   if (auto watch = NeighbourWatch::open(context_); watch.has_value())
     neighbours_ = std::move(*watch);
   else

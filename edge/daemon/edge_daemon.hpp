@@ -13,6 +13,7 @@
 #include "edge/daemon/config.hpp"
 #include "edge/daemon/enroller.hpp"
 #include "edge/daemon/neighbour_watch.hpp"
+#include "edge/daemon/test_alarm.hpp"
 #include "edge/status/box_commands.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
@@ -65,6 +66,7 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<Enroller> enroller_;  // of a box whose centre comes by a ticket
   std::string centre_address_;          // of that one; "": none yet
   std::unique_ptr<SpoolIntake> intake_;
+  std::unique_ptr<TestAlarm> test_alarm_;
   std::shared_ptr<NeighbourWatch> neighbours_;  // null: MACs are not known
   std::shared_ptr<const Devices> devices_;
   std::unique_ptr<smtp::Door> door_;

@@ -111,23 +111,29 @@ void Enroller::stop() {
 
 void Enroller::install(control::Server& server) {
   server.handle("enrol",
-                [this](const json::object& request, const Reply& reply) { begin(request, reply); });
+                [this](const json::object& request, const Reply& reply) { watch(request, reply); });
   server.handle("enrolment",
                 [this](const json::object&, const Reply& reply) { reply->result(describe()); });
 }
 
 // Answers with a stream of states, the last of which is `done` or `refused`.
-void Enroller::begin(const json::object& request, const Reply& reply) {
-  if (stopped_) return reply->error("the box stops");
-  const Result<provision::Ticket> ticket =
-      provision::parse_ticket(control::text_of(request, "ticket"));
-  if (!ticket) return reply->error(ticket.error().diagnostics);
+void Enroller::watch(const json::object& request, const Reply& reply) {
   if (watchers_.size() >= watchers_max) return reply->error("too many watch already");
   watchers_.push_back(reply);
+  const Status begun =
+      begin(control::text_of(request, "ticket"), control::flag_of(request, "anew"));
+  if (begun) return;
+  std::erase(watchers_, reply);
+  reply->error(begun.error().diagnostics);
+}
+
+Status Enroller::begin(const std::string& text, bool anew) {
+  if (stopped_) return Failure(Errc::closed, "the box stops");
+  const Result<provision::Ticket> ticket = provision::parse_ticket(text);
+  if (!ticket) return ticket.error();
   told_ = {};
-  step([&](provision::BoxEnrolment& enrolment) {
-    enrolment.begin(*ticket, control::flag_of(request, "anew"));
-  });
+  step([&](provision::BoxEnrolment& enrolment) { enrolment.begin(*ticket, anew); });
+  return {};
 }
 
 void Enroller::tunnel_seen(const json::object& status) {
@@ -242,6 +248,13 @@ void Enroller::perform(const provision::enrol_action::Abandon&) {
   tunnel_->ask({{"command", "enrol-abandon"}}, [this](const Result<json::object>& answer) {
     const Status done = answer ? Status() : Status(answer.error());
     step([&](provision::BoxEnrolment& enrolment) { enrolment.abandoned(done); });
+  });
+}
+
+void Enroller::perform(const provision::enrol_action::SendTest&) {
+  config_.send_test([this, alive = alive_](const provision::TestSays& says) {
+    if (!*alive) return;
+    step([&](provision::BoxEnrolment& enrolment) { enrolment.test_answered(says, steady_now()); });
   });
 }
 

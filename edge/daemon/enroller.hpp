@@ -27,6 +27,8 @@ class Enroller {
     std::uint16_t enrolment_port = 0;
     std::string state_directory;  // box.json: what the centre calls this box
     std::string software;
+    // Sends an alarm as a device would, and says how long the centre's acknowledgement took.
+    std::function<void(std::function<void(const provisioning::TestSays&)>)> send_test;
   };
   // The box has a centre, at this tunnel address. Called again after each enrolment.
   using OnJoined = std::function<void(const std::string& centre_address)>;
@@ -36,19 +38,23 @@ class Enroller {
   ~Enroller();
 
   void install(control::Server& server);
+  // `ticket`: what a person gave. A failure says what is wrong with it; else view() tells the rest.
+  Status begin(const std::string& ticket, bool anew);
+  const provisioning::EnrolmentView& view() const { return enrolment_.view(); }
   void tunnel_seen(const boost::json::object& status);  // each second
   void link_changed(bool up);
   void stop();
 
  private:
   using Reply = std::shared_ptr<control::Responder>;
-  void begin(const boost::json::object& request, const Reply& reply);
+  void watch(const boost::json::object& request, const Reply& reply);
   void step(const std::function<void(provisioning::BoxEnrolment&)>& event);
   void perform(const provisioning::enrol_action::BeginTunnel& action);
   void perform(const provisioning::enrol_action::Call& action);
   void perform(const provisioning::enrol_action::Keep& action);
   void perform(const provisioning::enrol_action::Commit& action);
   void perform(const provisioning::enrol_action::Abandon& action);
+  void perform(const provisioning::enrol_action::SendTest& action);
   void tell_watchers();
   void joined(const provisioning::TunnelSays& tunnel);
   void arm();

@@ -88,7 +88,7 @@ void draw_label(cairo_t* canvas, const Label& label, const Code& code) {
   write(canvas, plain, text_left_mm, 20, label.site);
   write(canvas, small, text_left_mm, 27, "Valid until · gültig bis");
   write(canvas, plain, text_left_mm, 31.5, label.expires);
-  write(canvas, small, text_left_mm, 36, "one box, once · eine Box, einmal");
+  write(canvas, small, text_left_mm, 36, "for one box · für eine Box");
   write(canvas, small, text_left_mm, 43, "Notes · Notizen");
   for (const double y_mm : {49.0, 55.0})
     draw_line(canvas, text_left_mm, text_left_mm + text_width_mm, y_mm);

@@ -64,9 +64,62 @@ TEST_F(BoxEnrolmentTest, GoesFromTicketToLink) {
   expect_nothing();
   EXPECT_EQ(step(), Step::tunnel);
   enrolment_.link_changed(true);
+  EXPECT_EQ(step(), Step::alarm) << "a link that was never tried proves nothing";
+  expect_action<enrol_action::SendTest>();
+  enrolment_.test_answered(milliseconds(180), now_);
   EXPECT_EQ(step(), Step::done);
+  EXPECT_THAT(enrolment_.view().text, HasSubstr("180 ms"));
   EXPECT_EQ(enrolment_.view().box, "site-a");
   EXPECT_FALSE(enrolment_.is_under_way());
+  enrolment_.link_changed(false);
+  enrolment_.link_changed(true);
+  expect_nothing();
+}
+
+TEST_F(BoxEnrolmentTest, ATestAlarmWithoutAcknowledgementIsSentAgain) {
+  begin_to_call();
+  enrolment_.centre_answered(centre(Outcome::enrolled), now_);
+  enrolment_.take_actions();
+  enrolment_.kept({}, now_);
+  enrolment_.take_actions();
+  says_.enrolled = true;
+  enrolment_.committed(says_, now_);
+  enrolment_.link_changed(true);
+  for (const Errc reason : {Errc::timed_out, Errc::full}) {
+    expect_action<enrol_action::SendTest>();
+    enrolment_.test_answered(Failure(reason, "why"), now_);
+    EXPECT_EQ(step(), Step::alarm);
+    EXPECT_FALSE(enrolment_.view().advice.empty());
+    enrolment_.test_answered(milliseconds(1), now_);
+    EXPECT_EQ(step(), Step::alarm) << "an answer nobody waits for";
+    now_ += seconds(5);
+    enrolment_.tick(now_);
+  }
+  expect_action<enrol_action::SendTest>();
+}
+
+TEST_F(BoxEnrolmentTest, SaysWhereItWasRefused) {
+  begin_to_call();
+  enrolment_.centre_answered(centre(Outcome::refused, Reason::expired), now_);
+  EXPECT_EQ(enrolment_.view().stopped_at, Step::centre);
+  expect_action<enrol_action::Abandon>();
+  begin_to_call();
+  EXPECT_EQ(enrolment_.view().stopped_at, Step::none);
+  enrolment_.centre_answered(centre(Outcome::waiting), now_);
+  enrolment_.tick(now_ + seconds(10));
+  enrolment_.centre_answered(centre(Outcome::refused, Reason::revoked), now_);
+  EXPECT_EQ(enrolment_.view().stopped_at, Step::approval);
+}
+
+TEST(EnrolmentWords, StandInBothLanguagesAndNameTheDetail) {
+  for (int at = 1; at <= static_cast<int>(Note::ticket_unknown); ++at) {
+    const auto english = words_for(static_cast<Note>(at), "", Language::english);
+    const auto german = words_for(static_cast<Note>(at), "why", Language::german);
+    EXPECT_FALSE(german.text.empty()) << at;
+    EXPECT_NE(german.text, english.text) << at;
+    EXPECT_EQ(german.advice.empty(), english.advice.empty()) << at;
+    EXPECT_EQ((german.text + german.advice).find('%'), std::string::npos) << at;
+  }
 }
 
 TEST_F(BoxEnrolmentTest, SaysWhatItWaitsForInTheNetwork) {

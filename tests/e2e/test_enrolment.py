@@ -58,6 +58,7 @@ class Enrolment(EndToEnd):
         code, step, states = self.states_of(box.enrol(ticket["text"]))
         self.assertEqual((code, step), (0, "done"), states)
         self.assertEqual(states[-1]["box"], "site-1")
+        self.assertIn("acknowledged a test alarm", states[-1]["text"])
         reply = send(box, plain_mail("first-1"))
         took = time.monotonic() - began
         self.assertEqual((reply.code, reply.stage), (250, "stored"), reply)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "edge/daemon/test_alarm.hpp"
 #include "edge/daemon/tests/fake_spool.hpp"
 
 namespace alarmwire::edge {
@@ -210,6 +211,27 @@ TEST_F(IntakeTest, a_lost_mail_becomes_a_fault_with_device_envelope_and_reason) 
 TEST_F(IntakeTest, room_is_what_the_spool_says) {
   EXPECT_TRUE(intake_.has_room(spool_.state.room_bytes));
   EXPECT_FALSE(intake_.has_room(spool_.state.room_bytes + 1));
+}
+
+TEST_F(IntakeTest, ATestAlarmIsAMailThatOutletsKnowAsATest) {
+  TestAlarm test(intake_, "edge.internal");
+  std::optional<Result<std::chrono::milliseconds>> answer;
+  const auto send_one = [&] {
+    answer.reset();
+    test.send([&](const Result<std::chrono::milliseconds>& said) { answer = said; });
+    drain();
+    return answer.value_or(Failure(Errc::busy, "no answer"));
+  };
+  EXPECT_TRUE(send_one());
+  ASSERT_EQ(spool_.committed.size(), 1U);
+  const Envelope sent = decode_envelope(spool_.committed.front().envelope).value();
+  EXPECT_EQ(sent.recipients, std::vector<std::string>{"alarmwire-test@edge.internal"});
+  EXPECT_NE(spool_.committed.front().body.find("\r\nSubject: Alarmwire test\r\n"),
+            std::string::npos);
+  acknowledger_.stored = false;
+  EXPECT_TRUE(send_one().error().is(Errc::timed_out)) << "on the box is not at the centre";
+  spool_.fail_commit = Failure(Errc::full, "no room");
+  EXPECT_TRUE(send_one().error().is(Errc::full));
 }
 
 }  // namespace
