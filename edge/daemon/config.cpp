@@ -53,6 +53,7 @@ Result<Config> load_config(const std::string& path) {
   config.smtp = smtp::parse_config(root);
   if (config.smtp.tls.directory.empty())
     config.smtp.tls.directory = config.state_directory + "/tls";
+  config.smtp.memory.file = config.state_directory + "/devices.json";
   config.lanes = LaneRules::parse(root);
   config.devices = std::make_shared<const Devices>(Devices::parse(root, *config.smtp.credentials));
   config.own_files = named_files(root, config.smtp.tls);

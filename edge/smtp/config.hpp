@@ -51,6 +51,12 @@ struct TlsConfig {
   std::vector<std::string> addresses;  // beside those that are listened on
 };
 
+// What the door remembers of its devices over a restart.
+struct MemoryConfig {
+  std::string file;                                                // empty: nothing is remembered
+  std::chrono::milliseconds pause_min = std::chrono::minutes(10);  // between two writes
+};
+
 // Ports 25 and 587 with STARTTLS, 465 with TLS from the first byte.
 std::vector<ListenerConfig> default_listeners();
 
@@ -59,6 +65,7 @@ struct Config {
   std::vector<std::string> zones{"internal"};
   Limits limits;
   TlsConfig tls;
+  MemoryConfig memory;
   std::shared_ptr<const Credentials> credentials;
   std::vector<ListenerConfig> listeners = default_listeners();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <utility>
 
 namespace alarmwire::smtp {
 namespace {
@@ -11,10 +12,23 @@ bool is_blank(const Device& device) {
   return device.accepted == 0 && device.lost == 0 && device.last_error_us == 0;
 }
 
+std::string key_of(const std::string& address, KnownBy by, const std::string& name) {
+  return by == KnownBy::user ? address + ' ' + name : address;
+}
+
 }  // namespace
 
+void DeviceTable::restore(Device device) {
+  if (entries_.size() >= devices_max) return;
+  Entry entry;
+  entry.device = std::move(device);
+  entry.device.sessions = 0;
+  std::string key = key_of(entry.device.address, entry.device.known_by, entry.device.name);
+  entries_.try_emplace(std::move(key), std::move(entry));
+}
+
 Device& DeviceTable::heard(const std::string& address, const KnownDevice& known, WallTimeUs now) {
-  const std::string key = known.by == KnownBy::user ? address + ' ' + known.name : address;
+  const std::string key = key_of(address, known.by, known.name);
   auto found = entries_.find(key);
   if (found == entries_.end()) {
     if (entries_.size() >= devices_max) make_room();

@@ -51,6 +51,8 @@ class DeviceTable {
   // The device of this address, and of this name where a user told it, made if need be; who it is
   // is set anew.
   Device& heard(const std::string& address, const KnownDevice& known, WallTimeUs now);
+  // One that was heard before this table was made; nothing where it is full.
+  void restore(Device device);
   // By address and name. An address where nothing but proven users came is shown under them only.
   std::vector<Device> all() const;
 

@@ -23,6 +23,7 @@ class DialogueBook {
   void keep(Dialogue dialogue);
   // Of the devices with this name or at this address, oldest first.
   std::vector<Dialogue> of(std::string_view device) const;
+  const std::list<Dialogue>& all() const { return kept_; }  // oldest first
   std::size_t bytes() const { return bytes_; }
 
  private:

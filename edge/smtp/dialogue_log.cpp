@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "common/text.hpp"
 
@@ -32,7 +33,32 @@ void read_lines(std::string_view text, std::vector<DialogueLine>& lines) {
   }
 }
 
+bool is_well_formed(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) return false;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return false;
+    const std::string_view line = text.substr(0, end);
+    const std::size_t blank = line.find(' ');
+    if (blank == std::string_view::npos || std::string_view("<>*").find(line[0]) > 2) return false;
+    text.remove_prefix(end + 1);
+  }
+  return true;
+}
+
 }  // namespace
+
+std::optional<DialogueLog> DialogueLog::from(Text text) {
+  if (!is_well_formed(text.head, dialogue_head_bytes_max) ||
+      !is_well_formed(text.tail, dialogue_tail_bytes_max + dialogue_line_bytes_max))
+    return std::nullopt;
+  DialogueLog log{SteadyTime{}};
+  log.now_ += std::chrono::milliseconds(text.duration_ms);
+  log.head_ = std::move(text.head);
+  log.tail_ = std::move(text.tail);
+  log.left_out_ = text.left_out;
+  return log;
+}
 
 std::uint32_t DialogueLog::duration_ms() const {
   const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - began_).count();

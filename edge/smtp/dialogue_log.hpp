@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,16 @@ class DialogueLog {
   std::size_t left_out() const { return left_out_; }  // lines between beginning and end
   std::uint32_t duration_ms() const;
   std::size_t bytes() const { return head_.size() + tail_.size(); }
+
+  // All of it as text, for a state file, and back; nothing where the text is none of ours.
+  struct Text {
+    std::string head;
+    std::string tail;
+    std::size_t left_out = 0;
+    std::uint32_t duration_ms = 0;
+  };
+  Text text() const { return {head_, tail_, left_out_, duration_ms()}; }
+  static std::optional<DialogueLog> from(Text text);
 
  private:
   void drop_oldest_of_tail();

@@ -1,13 +1,14 @@
 #include "edge/smtp/listener_asio.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <unordered_set>
 #include <utility>
 
 #include "edge/smtp/connection_asio.hpp"
+#include "edge/smtp/door_memory.hpp"
+#include "edge/smtp/listening.hpp"
 #include "edge/smtp/messages.hpp"
 #include "edge/smtp/replies.hpp"
 #include "edge/smtp/tls_keeper.hpp"
@@ -42,30 +43,14 @@ struct Listener {
   bool warned = false;   // of its old TLS
 };
 
-Status open_socket(Listener& listener, const std::vector<InheritedSocket>& inherited) {
-  const ListenerConfig& config = listener.config;
+Status open_socket(Listener& listener, const std::vector<InheritedSocket>& sockets) {
+  const InheritedSocket* const ready = socket_for(listener.config, sockets);
+  const Result<int> fd = ready != nullptr ? Result<int>(ready->fd) : listen_at(listener.config);
+  if (fd.has_error()) return fd.error();
   error_code error;
-  for (const InheritedSocket& socket : inherited) {
-    const BoundTo bound = bound_to(socket.fd);
-    const bool same_place = bound.address == config.address && bound.port == config.port;
-    if (bound.port == 0 || !(socket.name == config.name || same_place)) continue;
-    listener.acceptor.assign(bound.v6 ? tcp::v6() : tcp::v4(), socket.fd, error);
-    if (error) return Failure(error, "taking over the socket of listener " + config.name);
-    return {};
-  }
-  const asio::ip::address address = asio::ip::make_address(config.address, error);
-  if (error) return Failure(error, "listener " + config.name + ": address " + config.address);
-  const tcp::endpoint endpoint(address, config.port);
-  listener.acceptor.open(endpoint.protocol(), error);
-  if (!error) listener.acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && address.is_v6()) {
-    listener.acceptor.set_option(asio::ip::v6_only(!address.is_unspecified()), error);
-  }
-  if (!error) listener.acceptor.bind(endpoint, error);
-  if (!error) listener.acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) return {};
-  return Failure(error, "listening on " + config.address + " port " + std::to_string(config.port) +
-                            ": " + error.message());
+  listener.acceptor.assign(bound_to(*fd).v6 ? tcp::v6() : tcp::v4(), *fd, error);
+  if (error) return Failure(error, "taking over the socket of listener " + listener.config.name);
+  return {};
 }
 
 // Says why, then closes; what the peer has sent already is read away first, or the close would
@@ -87,9 +72,11 @@ class AsioDoor final : public Door {
         limits_(config.limits),
         shared_(std::make_shared<DoorShared>(intake, std::move(directory))),
         config_(config),
+        memory_(config.memory),
         tick_timer_(context),
         stop_timer_(context),
-        certificate_timer_(context) {
+        certificate_timer_(context),
+        memory_timer_(context) {
     shared_->on_closed = [this](const std::shared_ptr<Connection>& connection) {
       connections_.erase(connection);
       if (connections_.empty()) last_closed();
@@ -119,6 +106,7 @@ class AsioDoor final : public Door {
   void make_room(const Device& newcomer);
   void apply_settings();
   void watch_certificate();
+  void keep_memory(std::chrono::milliseconds pause);
   void arm_tick();
   void abort_all();
   void last_closed();
@@ -133,9 +121,11 @@ class AsioDoor final : public Door {
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   Config config_;
   TlsKeeper tls_;
+  DoorMemory memory_;
   asio::steady_timer tick_timer_;
   asio::steady_timer stop_timer_;
   asio::steady_timer certificate_timer_;
+  asio::steady_timer memory_timer_;
   std::function<void()> stop_done_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers that come too late
   std::uint64_t refused_sessions_ = 0;
@@ -154,6 +144,8 @@ Status AsioDoor::listen(const Config& config, const std::vector<InheritedSocket>
   tls_.refresh(config_, wall_now_us(), true);
   apply_settings();
   watch_certificate();
+  memory_.load(shared_->devices, shared_->dialogues);
+  keep_memory(config_.memory.pause_min);
   for (const ListenerStatus& status : snapshot().listeners) {
     log::write(SMTP_LISTENING,
                {{"listener", status.name}, {"address", status.address}, {"port", status.port}});
@@ -183,6 +175,14 @@ void AsioDoor::watch_certificate() {
     tls_.refresh(config_, wall_now_us(), false);
     apply_settings();
     watch_certificate();
+  });
+}
+
+void AsioDoor::keep_memory(std::chrono::milliseconds pause) {
+  memory_timer_.expires_after(pause);
+  memory_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
+    if (!*alive || cancelled) return;
+    keep_memory(memory_.save(shared_->devices, shared_->dialogues));
   });
 }
 
@@ -316,6 +316,7 @@ void AsioDoor::stop(std::chrono::milliseconds patience, std::function<void()> do
   if (std::exchange(stopping_, true)) return;
   log::write(SMTP_STOPPING, {{"sessions", connections_.size()}});
   certificate_timer_.cancel();
+  memory_timer_.cancel();
   for (const auto& listener : listeners_) {
     error_code ignored;
     listener->acceptor.close(ignored);
@@ -336,6 +337,8 @@ void AsioDoor::abort_all() {
 void AsioDoor::last_closed() {
   if (!stopping_ || !stop_done_) return;
   stop_timer_.cancel();
+  memory_.save(shared_->devices, shared_->dialogues);
+  memory_.wait();
   log::write(SMTP_STOPPED);
   asio::post(context_, std::exchange(stop_done_, nullptr));
 }

@@ -23,6 +23,14 @@ bool set(int fd, int level, int option, int value) {
 
 }  // namespace
 
+const InheritedSocket* socket_for(const ListenerConfig& listener,
+                                  const std::vector<InheritedSocket>& sockets) {
+  const auto found =
+      std::find_if(sockets.begin(), sockets.end(),
+                   [&](const InheritedSocket& socket) { return is_for(socket, listener); });
+  return found != sockets.end() ? &*found : nullptr;
+}
+
 Result<int> listen_at(const ListenerConfig& listener) {
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(listener.address, error);
@@ -45,10 +53,7 @@ Result<std::vector<InheritedSocket>> listening_sockets(const Config& config) {
   std::vector<InheritedSocket> sockets = inherited_sockets();
   const std::size_t handed_over = sockets.size();
   for (const ListenerConfig& listener : config.listeners) {
-    const auto end = sockets.begin() + static_cast<std::ptrdiff_t>(handed_over);
-    if (std::any_of(sockets.begin(), end,
-                    [&](const InheritedSocket& socket) { return is_for(socket, listener); }))
-      continue;
+    if (socket_for(listener, sockets) != nullptr) continue;
     const Result<int> made = listen_at(listener);
     if (made.has_error()) {
       for (std::size_t i = handed_over; i < sockets.size(); ++i) ::close(sockets[i].fd);

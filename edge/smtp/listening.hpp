@@ -15,8 +15,12 @@ namespace alarmwire::smtp {
 // A listening TCP socket as the listener wants it; the descriptor is the caller's.
 Result<int> listen_at(const ListenerConfig& listener);
 
-// One for each listener: handed over by systemd where it has the listener's name or address and
-// port, else opened here. Fails when one cannot be opened, and closes those it opened.
+// The one that has the listener's name, or its address and port; null where there is none.
+const InheritedSocket* socket_for(const ListenerConfig& listener,
+                                  const std::vector<InheritedSocket>& sockets);
+
+// One for each listener: systemd's where there is one, else opened here. Fails when one cannot be
+// opened, and closes those it opened.
 Result<std::vector<InheritedSocket>> listening_sockets(const Config& config);
 
 }  // namespace alarmwire::smtp

@@ -52,6 +52,9 @@ inline constexpr log::Event SMTP_DEVICE_ADVICE{
 inline constexpr log::Event SMTP_REMARKS_DROPPED{
     "SMTP_REMARKS_DROPPED", log::Level::warning,
     "A device caused more log entries than its share; the others were only counted."};
+inline constexpr log::Event SMTP_MEMORY_FILE{
+    "SMTP_MEMORY_FILE", log::Level::warning,
+    "What the door remembers of its devices could not be read or written."};
 inline constexpr log::Event SMTP_RECONFIGURED{"SMTP_RECONFIGURED", log::Level::info,
                                               "New settings hold for new sessions."};
 inline constexpr log::Event SMTP_STOPPING{

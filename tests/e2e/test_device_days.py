@@ -161,6 +161,25 @@ class DeviceDays(EndToEnd):
         for secret in ("ZmFsc2No", "falsch", "ZG9vci1jYW1lcmE="):
             self.assertNotIn(secret, json.dumps(self.dialogue(7)))
 
+    def test_what_is_known_of_a_device_outlives_a_restart(self):
+        self.assertEqual(send(self.box, plain_mail("before"), device=8).code, 250)
+        self.assertEqual(send(self.box, plain_mail("x"), recipient="max@gmail.com",
+                              device=8).code, 550)
+        address = self.box.device_address(8)
+        before = wait_for("both dialogues", lambda: len(self.box.alarmwire(
+            "device", "dialogue", address)["dialogues"]) == 2 and self.what_is_known(address))
+        self.box.edge.restart()
+        self.box.wait_for_door()
+        self.assertEqual(self.what_is_known(address), before)
+        self.assertEqual(self.finding(8)["id"], "foreign-recipient")
+        self.assertEqual(send(self.box, plain_mail("after"), device=8).code, 250)
+        (device,) = self.box.alarmwire("device", "show", address)["devices"]
+        self.assertEqual(device["accepted"], 2)
+
+    def what_is_known(self, address):
+        """Counters, last mail, last error and dialogues of a device."""
+        return [self.box.alarmwire("device", verb, address) for verb in ("show", "dialogue")]
+
     # --- what to type, and the test mail ---
 
     def test_settings_say_what_to_type(self):
