@@ -352,6 +352,11 @@ void BoxLane::hold(Now now) {
   hold_until_ = now.steady + backoff(again_tries_ - 1);
 }
 
+bool BoxLane::is_all_settled() const {
+  return std::all_of(epochs_.begin(), epochs_.end(),
+                     [](const Epoch& epoch) { return epoch.told >= epoch.held.last; });
+}
+
 SteadyTime BoxLane::deadline() const {
   SteadyTime first = SteadyTime::max();
   for (const Slot& slot : slots_) {

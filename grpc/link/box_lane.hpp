@@ -49,6 +49,8 @@ class BoxLane {
   void set_frame_data_bytes_max(std::size_t bytes) { frame_data_bytes_max_ = bytes; }
   void set_record_bytes_max(std::uint64_t bytes) { record_bytes_max_ = bytes; }
   SteadyTime deadline() const;  // a retry or the end of a backoff
+  Lane lane() const { return lane_; }
+  bool is_all_settled() const;  // and the spool was told
   std::size_t in_flight() const { return in_flight_.size(); }
   bool is_mid_record() const { return !slots_.empty() && slots_.front().opened; }
 

@@ -20,29 +20,50 @@ std::int64_t us_between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
 
-// A Hello must fit a frame.
-std::vector<HeldRange> trimmed(std::vector<HeldRange> ranges) {
-  if (ranges.size() <= hello_ranges_max) return ranges;
-  const EpochId current = ranges.back().epoch;
-  std::vector<HeldRange> kept;
-  std::vector<HeldRange> last;
-  for (HeldRange& range : ranges) {
-    if (range.epoch == current) {
-      last.push_back(range);
-    } else if (range.first_unsettled <= range.last) {
-      kept.push_back(range);
-    }
+constexpr std::size_t lane_ranges_max = hello_ranges_max / lane_count;
+
+struct Listing {
+  std::vector<HeldRange> ranges;
+  std::array<bool, lane_count> is_cut{};  // of the lane something that waits was left out
+};
+
+// A Hello must fit a frame. Each lane keeps its order: what waits longest goes first, and what does
+// not fit, the current epoch's with it, is for a later stream. Lanes are cut each for itself, so
+// that one with a long past delays no other.
+Listing listed(std::vector<HeldRange> held) {
+  if (held.size() <= hello_ranges_max) return {std::move(held), {}};
+  Listing listing;
+  std::array<std::size_t, lane_count> room{};
+  room.fill(lane_ranges_max);
+  std::vector<bool> is_listed(held.size());
+  const auto take = [&](std::size_t i) {
+    std::size_t& left = room[static_cast<std::size_t>(held[i].lane)];
+    if (left == 0) return false;
+    --left;
+    is_listed[i] = true;
+    return true;
+  };
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const bool waits = held[i].first_unsettled <= held[i].last;
+    if (!waits && held[i].epoch != held.back().epoch) continue;
+    if (!take(i)) listing.is_cut[static_cast<std::size_t>(held[i].lane)] = true;
   }
-  kept.resize(std::min(kept.size(), hello_ranges_max - std::min(last.size(), hello_ranges_max)));
-  kept.insert(kept.end(), last.begin(), last.end());
-  return kept;
+  // Of what is settled the newest: it is what a centre restored from its backup lacks.
+  for (std::size_t i = held.size(); i-- > 0;)
+    if (!is_listed[i] && held[i].first_unsettled > held[i].last) take(i);
+  for (std::size_t i = 0; i < held.size(); ++i)
+    if (is_listed[i]) listing.ranges.push_back(held[i]);
+  return listing;
 }
 
 }  // namespace
 
 struct BoxSession::State {
-  State(BoxConfig c, std::vector<HeldRange> r)
-      : config(std::move(c)), ranges(trimmed(std::move(r))) {
+  State(BoxConfig c, std::vector<HeldRange> held) : config(std::move(c)) {
+    if (!held.empty()) current = held.back().epoch;
+    Listing listing = listed(std::move(held));
+    ranges = std::move(listing.ranges);
+    is_cut = listing.is_cut;
     for (const Lane lane : all_lanes) lanes.emplace_back(lane);
     for (const HeldRange& range : ranges) lane(range.lane).add_range(range);
   }
@@ -59,6 +80,7 @@ struct BoxSession::State {
   void on_receipt(const v1::Receipt& receipt);
   void dispatch(const v1::CentreFrame& frame, Now now);
   void pump(Now now);
+  bool is_cut_off() const;
   void finish_drain(Now now);
   bool send_beat(Now now);
   bool send_mark(Now now);
@@ -67,7 +89,9 @@ struct BoxSession::State {
   enum class Phase { greeting, up, closed };
 
   BoxConfig config;
-  std::vector<HeldRange> ranges;
+  EpochId current;
+  std::vector<HeldRange> ranges;          // those of the Hello
+  std::array<bool, lane_count> is_cut{};  // lanes whose newer records are for a later stream
   std::vector<BoxLane> lanes;
   LanePicker picker;
   Beats beats{Beats::Side::box};
@@ -78,6 +102,7 @@ struct BoxSession::State {
   BoxReport box_report;
   bool draining = false;
   SteadyTime drain_until{};
+  std::string drain_reason;
   std::chrono::milliseconds retry_after{0};
   std::vector<BoxAction> actions;
 };
@@ -129,7 +154,7 @@ bool BoxSession::State::take_cursors(const v1::Welcome& welcome) {
     if (!which) return false;
     for (const HeldRange& held : ranges) {
       const bool is_it = held.epoch.value == cursor.epoch() && held.lane == *which;
-      const bool is_current = held.epoch == ranges.back().epoch;
+      const bool is_current = held.epoch == current;
       if (is_it && is_current && cursor.seq() > held.last) return false;
     }
     lane(*which).set_cursor(cursor, actions);
@@ -234,6 +259,7 @@ void BoxSession::State::dispatch(const v1::CentreFrame& frame, Now now) {
     }
     case Frame::kDrain:
       draining = true;
+      drain_reason = "the centre restarts";
       retry_after =
           std::min(std::chrono::milliseconds(frame.drain().retry_after_ms()), retry_after_max);
       drain_until = now.steady + drain_wait_max;
@@ -250,13 +276,20 @@ std::size_t BoxSession::State::in_flight() const {
   return sum;
 }
 
-// The centre wants to restart: what is begun is finished, then we come back.
+// All that a lane listed is kept there, and more waits behind it.
+bool BoxSession::State::is_cut_off() const {
+  return std::any_of(lanes.begin(), lanes.end(), [this](const BoxLane& one) {
+    return is_cut[static_cast<std::size_t>(one.lane())] && one.is_all_settled();
+  });
+}
+
+// The centre wants to restart, or a lane was cut: what is begun is finished, then we come back.
 void BoxSession::State::finish_drain(Now now) {
   const bool is_mid_record = std::any_of(lanes.begin(), lanes.end(),
                                          [](const BoxLane& one) { return one.is_mid_record(); });
   if ((is_mid_record || in_flight() > 0) && now.steady < drain_until) return;
   say_bye("drained");
-  close(CloseCode::drained, "the centre restarts", retry_after);
+  close(CloseCode::drained, drain_reason, retry_after);
 }
 
 bool BoxSession::State::send_beat(Now now) {
@@ -283,6 +316,11 @@ bool BoxSession::State::send_mark(Now now) {
 void BoxSession::State::pump(Now now) {
   if (phase != Phase::up) return;
   for (BoxLane& one : lanes) one.fetch_ahead(now, actions);
+  if (!draining && is_cut_off()) {
+    draining = true;
+    drain_until = now.steady + drain_wait_max;
+    drain_reason = "the next of many epochs go with the next stream";
+  }
   if (draining) finish_drain(now);
   if (phase != Phase::up || !may_write || send_beat(now) || send_mark(now)) return;
   std::array<std::size_t, lane_count> frame_bytes{};
@@ -323,7 +361,7 @@ void BoxSession::on_frame(v1::CentreFrame frame, Now now) {
 }
 
 void BoxSession::on_record(const RecordKey& key, Now now) {
-  if (is_closed()) return;
+  if (is_closed() || state_->is_cut[static_cast<std::size_t>(key.lane)]) return;
   state_->lane(key.lane).on_record(key);
   state_->pump(now);
 }

@@ -136,7 +136,8 @@ class BoxSession {
  public:
   // `ranges`: as the spool gives them, epochs oldest first, the last one current. The first action
   // is the Hello. Of more than hello_ranges_max ranges, those that wait for nothing are left out
-  // first, then the newest but the current epoch's: they go with the next stream.
+  // first, then, lane by lane, the newest: once the others are settled the session closes, and they
+  // go with the next stream.
   BoxSession(BoxConfig config, std::vector<HeldRange> ranges, std::string last_ledger_id, Now now);
   ~BoxSession();
   BoxSession(const BoxSession&) = delete;
