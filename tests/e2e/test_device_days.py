@@ -42,7 +42,7 @@ def prepare(world):
 class DeviceDays(EndToEnd):
     @classmethod
     def setUpClass(cls):
-        cls.world = World(prepare=prepare).__enter__()
+        cls.world = World(devices=9, prepare=prepare).__enter__()
         cls.addClassCleanup(cls.world.__exit__, None, None, None)
         cls.box = cls.world.box
 
