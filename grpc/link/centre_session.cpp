@@ -140,6 +140,16 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
     return std::any_of(hello.ranges().begin(), hello.ranges().end(),
                        [&](const v1::LaneRange& range) { return range.epoch() == epoch.value; });
   };
+  // Of the current epoch, the last one, also for lanes that have no row of it yet. All cursors of
+  // all epochs that were listed would not always fit a frame.
+  const auto is_asked = [&](const CentreState::Cursor& cursor) {
+    const auto& ranges = hello.ranges();
+    return std::any_of(ranges.begin(), ranges.end(), [&](const v1::LaneRange& range) {
+      return range.epoch() == cursor.epoch.value &&
+             (range.lane() == static_cast<std::uint32_t>(cursor.lane) ||
+              range.epoch() == ranges.rbegin()->epoch());
+    });
+  };
   v1::CentreFrame frame;
   v1::Welcome& said = *frame.mutable_welcome();
   said.set_major(protocol_major);
@@ -150,7 +160,7 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
   said.set_session(known.session);
   said.set_ledger_id(known.ledger_id);
   for (const CentreState::Cursor& cursor : known.cursors) {
-    if (!is_listed(cursor.epoch)) continue;
+    if (!is_asked(cursor)) continue;
     lanes[static_cast<std::size_t>(cursor.lane)].know(cursor.epoch, cursor.seq);
     v1::Cursor& one = *said.add_cursors();
     one.set_epoch(cursor.epoch.value);

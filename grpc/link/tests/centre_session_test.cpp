@@ -232,6 +232,28 @@ TEST_F(CentreTest, WhatTheBoxMayNotHaveHeardIsSaidAgainBehindTheWelcome) {
   EXPECT_EQ(all<centre_action::Store>().size(), 1u);
 }
 
+// As many epochs as a Hello lists, and the ledger has records of all lanes of each.
+TEST_F(CentreTest, AWelcomeToABoxWithALongPastFitsAFrame) {
+  v1::BoxFrame frame = hello();
+  CentreState state;
+  for (std::size_t i = 0; i < hello_ranges_max; ++i) {
+    const EpochId one{(std::uint64_t{1} << 62) + i};
+    if (i > 0) frame.mutable_hello()->add_ranges();
+    v1::LaneRange& range = *frame.mutable_hello()->mutable_ranges(static_cast<int>(i));
+    range.set_epoch(one.value);
+    range.set_lane(i % lane_count);
+    for (const Lane lane : all_lanes) state.cursors.push_back({one, lane, 1'000'000});
+  }
+  say(frame);
+  session->on_state(std::move(state), now);
+  take();
+  ASSERT_TRUE(written.at(0).has_welcome());
+  EXPECT_LE(written[0].ByteSizeLong(), std::size_t{64} * 1024);
+  const auto& cursors = written[0].welcome().cursors();
+  EXPECT_EQ(cursors.size(), static_cast<int>(hello_ranges_max + lane_count - 1));
+  EXPECT_EQ(cursors.rbegin()->epoch(), frame.hello().ranges().rbegin()->epoch());
+}
+
 // A gap tells how far the ledger is; it must not tell the box that a refused record is stored.
 TEST_F(CentreTest, NoAnswerPassesOverAVerdictWhateverTheirOrder) {
   welcome();
