@@ -14,6 +14,7 @@
 #include "edge/daemon/lane_rules.hpp"
 #include "edge/smtp/config.hpp"
 #include "edge/spool/spool.hpp"
+#include "edge/status/page/config.hpp"
 #include "tunnel/config.hpp"
 
 namespace alarmwire::edge {
@@ -30,6 +31,7 @@ struct Config {
   LaneRules lanes;
   std::shared_ptr<const Devices> devices;
   tunnel::Settings tunnel;
+  page::Config page;
   confine::Wanted user;                // the account to run as
   std::vector<std::string> own_files;  // that the file names and the daemon reads
 

@@ -27,16 +27,18 @@ std::int64_t handshake_age_ms(const boost::json::object& tunnel) {
 }  // namespace
 
 EdgeDaemon::EdgeDaemon(std::string config_path, Config config,
-                       std::vector<smtp::InheritedSocket> sockets)
+                       std::vector<smtp::InheritedSocket> sockets, PageSockets page_sockets)
     : config_path_(std::move(config_path)),
       config_(std::move(config)),
       sockets_(std::move(sockets)),
+      page_sockets_(page_sockets),
       started_(steady_now()),
       tunnel_heard_(started_) {}
 
 // Who uses the spool goes before it; what the spool still reports is posted to a context that lives
 // on.
 EdgeDaemon::~EdgeDaemon() {
+  page_.reset();
   door_.reset();
   test_alarm_.reset();
   intake_.reset();
@@ -50,7 +52,7 @@ EdgeDaemon::~EdgeDaemon() {
 Status EdgeDaemon::start() {
   log::set_level(config_.log_level);
   for (const auto step : {&EdgeDaemon::open_spool, &EdgeDaemon::open_uplink, &EdgeDaemon::open_door,
-                          &EdgeDaemon::open_control})
+                          &EdgeDaemon::open_control, &EdgeDaemon::open_page})
     if (Status done = (this->*step)(); done.has_error()) return done;
   signals_ = daemon::Signals::install(
       context_, [this] { stop(); }, [this] { reload(); });
@@ -163,6 +165,14 @@ Status EdgeDaemon::open_control() {
   return {};
 }
 
+Status EdgeDaemon::open_page() {
+  if (page_sockets_.listening >= 0)
+    page_ = std::make_unique<BoxPage>(
+        context_, config_.page, config_.smtp.hostname, page_sockets_, [this] { return figures(); },
+        enroller_.get());
+  return {};
+}
+
 // --- what the spool says, from its own thread ---
 
 void EdgeDaemon::on_record(const RecordKey& key) {
@@ -245,6 +255,9 @@ void EdgeDaemon::reload() {
       {"tunnel.control_socket", fresh->tunnel.control_socket != config_.tunnel.control_socket},
       {"spool.directory", fresh->spool.directory != config_.spool.directory},
       {"spool.secure_delete", fresh->spool.secure_delete != config_.spool.secure_delete},
+      {"page", fresh->page.address != config_.page.address ||
+                   fresh->page.port != config_.page.port ||
+                   fresh->page.allowed != config_.page.allowed},
       {"tunnel.centre",
        tunnel::centre_address(fresh->tunnel) != tunnel::centre_address(config_.tunnel)},
       {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
@@ -268,6 +281,7 @@ void EdgeDaemon::stop() {
 }
 
 void EdgeDaemon::finish() {
+  page_.reset();
   if (enroller_) enroller_->stop();
   uplink_->stop();
   faults_->close();

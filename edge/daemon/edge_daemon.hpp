@@ -10,6 +10,7 @@
 
 #include "common/daemon.hpp"
 #include "common/fault_desk.hpp"
+#include "edge/daemon/box_page.hpp"
 #include "edge/daemon/config.hpp"
 #include "edge/daemon/enroller.hpp"
 #include "edge/daemon/neighbour_watch.hpp"
@@ -26,7 +27,8 @@ class EdgeDaemon final : private spool::Observer {
   static constexpr std::chrono::seconds tunnel_daemon_grace{15};
 
   // `sockets`: the door's (smtp::listening_sockets).
-  EdgeDaemon(std::string config_path, Config config, std::vector<smtp::InheritedSocket> sockets);
+  EdgeDaemon(std::string config_path, Config config, std::vector<smtp::InheritedSocket> sockets,
+             PageSockets page_sockets);
   ~EdgeDaemon() override;
 
   Status start();
@@ -42,6 +44,7 @@ class EdgeDaemon final : private spool::Observer {
   Status open_uplink();
   Status open_door();
   Status open_control();
+  Status open_page();
   std::shared_ptr<smtp::DeviceDirectory> directory();  // of the configuration in force
   void on_joined(const std::string& centre_address);
   void on_link(bool up, const std::string& reason);
@@ -56,6 +59,7 @@ class EdgeDaemon final : private spool::Observer {
   const std::string config_path_;
   Config config_;
   const std::vector<smtp::InheritedSocket> sockets_;
+  const PageSockets page_sockets_;
   const SteadyTime started_;
   boost::asio::io_context context_{1};
   boost::asio::steady_timer tick_timer_{context_};
@@ -72,6 +76,7 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<smtp::Door> door_;
   std::unique_ptr<status::BoxCommands> commands_;
   std::unique_ptr<control::Server> control_;
+  std::unique_ptr<BoxPage> page_;
   std::unique_ptr<daemon::Signals> signals_;
   std::shared_ptr<void> watchdog_;
   SteadyTime tunnel_heard_;

@@ -26,24 +26,36 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
   return policy;
 }
 
-// The door's sockets first: their ports may need a right that is given up next.
-Result<std::vector<smtp::InheritedSocket>> prepare(const Config& config,
-                                                   const std::string& config_path) {
+struct Prepared {
+  std::vector<smtp::InheritedSocket> door;
+  PageSockets page;
+};
+
+// The sockets first: their ports may need a right that is given up next. Then the desk for photos:
+// a confined process starts no other.
+Result<Prepared> prepare(const Config& config, const std::string& config_path) {
   auto sockets = smtp::listening_sockets(config.smtp);
-  if (sockets.has_error()) return sockets;
-  Status done = confine::give_up_rights(config.user);
-  if (done) done = confine::hold(needs_of(config, config_path));
-  if (done.has_error()) return done.error();
-  return sockets;
+  if (sockets.has_error()) return sockets.error();
+  Prepared prepared{std::move(*sockets), {}};
+  prepared.page.listening = open_page_socket(config.page);
+  if (Status done = confine::give_up_rights(config.user); done.has_error()) return done.error();
+  if (prepared.page.listening >= 0) {
+    const Result<int> desk = PhotoDesk::start();
+    if (desk.has_error()) return desk.error();
+    prepared.page.photo_desk = *desk;
+  }
+  if (Status held = confine::hold(needs_of(config, config_path)); held.has_error())
+    return held.error();
+  return prepared;
 }
 
 int run(const std::string& config_path, Config config) {
-  auto sockets = prepare(config, config_path);
-  if (sockets.has_error()) {
-    log::write(EDGE_START_FAILED, {{"reason", sockets.error().diagnostics}});
+  auto prepared = prepare(config, config_path);
+  if (prepared.has_error()) {
+    log::write(EDGE_START_FAILED, {{"reason", prepared.error().diagnostics}});
     return daemon::exit_failed;
   }
-  EdgeDaemon box(config_path, std::move(config), std::move(*sockets));
+  EdgeDaemon box(config_path, std::move(config), std::move(prepared->door), prepared->page);
   if (const Status started = box.start(); started.has_error()) {
     log::write(EDGE_START_FAILED, {{"reason", started.error().diagnostics}});
     return daemon::exit_failed;

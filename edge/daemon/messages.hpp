@@ -24,6 +24,9 @@ inline constexpr log::Event EDGE_FATAL{
 inline constexpr log::Event EDGE_START_FAILED{"EDGE_START_FAILED", log::Level::error,
                                               "the box could not start"};
 
+inline constexpr log::Event EDGE_PAGE_FAILED{"EDGE_PAGE_FAILED", log::Level::error,
+                                             "the box's page cannot be opened; alarms go on"};
+
 inline constexpr log::Event EDGE_ENROLMENT_BEGUN{"EDGE_ENROLMENT_BEGUN", log::Level::info,
                                                  "a ticket was given to the box"};
 inline constexpr log::Event EDGE_ENROLLED{"EDGE_ENROLLED", log::Level::info,

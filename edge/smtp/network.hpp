@@ -19,6 +19,7 @@ struct Network {
   // "192.168.1.0/24", "fd00::/8", or one address.
   static std::optional<Network> parse(const std::string& text);
   bool contains(const AddressBytes& other) const;
+  bool operator==(const Network&) const = default;
 };
 
 }  // namespace alarmwire::smtp

@@ -20,6 +20,7 @@ MAY_LEAN_ON = {
     "edge/uplink": ["common", "edge/spool", "grpc/proto", "grpc/link", "grpc/client"],
     "edge/watch": ["common", "edge/smtp", "edge/spool", "edge/uplink"],
     "edge/status": ["common", "edge/smtp", "edge/spool", "edge/uplink", "edge/watch", "tunnel"],
+    "edge/status/page": ["common", "edge/smtp", "provisioning"],
     "edge/daemon": ["common", "edge", "grpc/client", "grpc/proto", "provisioning", "tunnel"],
     "receiver/ledger": ["common"],
     "receiver/sites": ["common"],
