@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 from chain import Postfix
 
 HERE = pathlib.Path(__file__).resolve().parent
+SENDMAIL = HERE.parents[1] / "build/e2e/busybox/sendmail"
 CLEAR, SMTPS, SUBMISSION, LEGACY = 25, 465, 587, 2525
 USER, PASSWORD = "camera", "Geheim-17"
 NAME = "edge.internal"
@@ -203,6 +204,25 @@ class Interop(EndToEnd):
                                json.dumps({**wish, **more, "prefix": prefix, "count": 20}))
             self.assertEqual(said.count("250 2.0.0"), 20, said)
             self.assert_arrived(*[f"{prefix}-{number}" for number in range(20)])
+
+    # --- busybox sendmail, which many a camera's script calls ---
+
+    def sendmail(self, test_id, *how):
+        return self.client(SENDMAIL, *how, "-f", "cam1@edge.internal", "alarm@edge.internal",
+                           input=plain_mail(test_id).decode())
+
+    def test_busybox_sendmail(self):
+        """Debian builds its busybox without this applet: `./dev test` makes one from its source."""
+        if not SENDMAIL.exists():
+            self.skipTest("no busybox with sendmail here (./dev test builds one)")
+        login = (f"-au{USER}", f"-ap{PASSWORD}")
+        self.sendmail("busybox-clear", "-S", self.target(CLEAR))
+        self.sendmail("busybox-LOGIN", "-S", self.target(CLEAR), *login)
+        for name, port, more in (("starttls", SUBMISSION, "-starttls smtp"), ("smtps", SMTPS, "")):
+            helper = (f"exec openssl s_client -quiet -verify_return_error -verify_hostname {NAME}"
+                      f" -CAfile {self.ca} {more} -connect {self.target(port)}")
+            self.sendmail(f"busybox-{name}", "-H", helper, *login)
+        self.assert_arrived("busybox-clear", "busybox-LOGIN", "busybox-starttls", "busybox-smtps")
 
     # --- Postfix as a client ---
 
