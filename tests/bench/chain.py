@@ -75,6 +75,11 @@ class Postfix:
     def stop(self):
         self._postfix("stop")
 
+    def restart(self):
+        """With the queue as it is."""
+        self.stop()
+        self._postfix("start")
+
     def resident_kib(self):
         """All processes of the instance."""
         total, master = 0, int((self.folder / "queue/pid/master.pid").read_text())

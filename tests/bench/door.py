@@ -131,7 +131,14 @@ class PostfixDoor:
             "smtpd_tls_security_level": "may", "smtpd_tls_cert_file": certificate,
             "smtpd_tls_key_file": key})
         self.postfix.start()
+        self.find_master()
+
+    def find_master(self):
         self.pid = int((self.postfix.folder / "queue/pid/master.pid").read_text())
+
+    def begin_anew(self):
+        self.postfix.restart()
+        self.find_master()
 
     def queued(self):
         return sum(1 for each in (self.postfix.folder / "queue/hold").rglob("*") if each.is_file())
@@ -258,8 +265,7 @@ class Door:
         """What one more session takes, kernel left out. The others make a process for each, and
         so get fewer of them."""
         count = IDLE_SESSIONS[who] // (10 if self.quick else 1)
-        if who == "ours":
-            server.begin_anew()  # what earlier sessions gave back would be used again, unseen
+        server.begin_anew()  # what earlier sessions left behind would be used again, unseen
         sessions = Sessions(self.world.box, PORTS[who], mode)
         try:
             sessions.add(8)  # what is made once is not a session's

@@ -68,6 +68,9 @@ class Exim:
         (self.folder / "exim.conf").write_text(self.text)
         self.daemon.start()
 
+    def begin_anew(self):
+        """Each session is a process that ends with it: nothing is left of earlier ones."""
+
     @property
     def pid(self):
         return self.daemon.pid
