@@ -24,6 +24,10 @@ inline constexpr std::size_t path_bytes_max = 1000;  // one address; RFC 5321 4.
 inline constexpr std::size_t recipients_bytes_max = 40 * 1024;
 inline constexpr std::size_t hostname_bytes_max = 255;
 inline constexpr std::size_t auth_line_bytes_max = 12'288;  // RFC 4954 4
+// What one session may hold at its worst, whatever a peer does: the envelope, a body piece being
+// gathered and one at the intake, one read buffer not taken yet, replies, the dialogue's record,
+// TLS. An idle one holds about 4 KiB, inside TLS about 18 KiB.
+inline constexpr std::size_t session_bytes_max = 512 * 1024;
 // From the 220 of STARTTLS, or the connect on a TLS port, to the end of the handshake.
 inline constexpr std::chrono::milliseconds tls_handshake_time{60'000};
 

@@ -178,6 +178,18 @@ TEST(DeviceTable, ADeviceHasItsShareOfTheLogAndItsExcessIsCounted) {
   EXPECT_EQ(table.share_of_log(device, start + 62s).dropped_before, 0u);
 }
 
+TEST(DeviceTable, TheSameFindingOfADeviceIsToldOnceAnHour) {
+  DeviceTable table;
+  const Device& device = table.heard("a", {"cam"}, 1);
+  const Device& other = table.heard("b", {"cam"}, 1);
+  const SteadyTime start = SteadyTime{} + 1h;
+  EXPECT_TRUE(table.may_advise(device, FindingId::old_tls, start));
+  EXPECT_FALSE(table.may_advise(device, FindingId::old_tls, start + 59min));
+  EXPECT_TRUE(table.may_advise(device, FindingId::too_large, start));
+  EXPECT_TRUE(table.may_advise(other, FindingId::old_tls, start));
+  EXPECT_TRUE(table.may_advise(device, FindingId::old_tls, start + 1h));
+}
+
 TEST(DeviceTable, AnswersToAuthComeLaterWithEveryWrongPasswordUpToALimitAndForAWhile) {
   DeviceTable table;
   const Device& device = table.heard("a", {"cam"}, 1);

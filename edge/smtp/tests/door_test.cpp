@@ -384,5 +384,44 @@ TEST_F(DoorTest, AnIdleSessionHoldsFewKibibytes) {
   EXPECT_LT(each, 16u * 1024);
 }
 
+// Sessions at their worst: as many recipients as are taken, commands noted to the brim, a mail that
+// the intake is slow to take, and a peer that sends what the socket holds.
+TEST_F(DoorTest, ASessionAtItsWorstStaysBelowTheNamedFigure) {
+  constexpr std::size_t sessions = 20;
+  config.limits.sessions_per_device = sessions;
+  config.limits.commands_without_progress = 10'000;
+  open();
+  on_loop([this] { intake.hold_appends = true; });
+  std::string envelope = "EHLO cam\r\nMAIL FROM:<cam@edge.internal>\r\n";
+  for (std::size_t i = 0; i < config.limits.recipients; ++i)
+    envelope += "RCPT TO:<" + std::to_string(i) + std::string(30, 'r') + "@edge.internal>\r\n";
+  const std::string body(32 * 1024 * 1024, 'x');
+  std::vector<std::unique_ptr<Client>> clients;
+  const std::size_t before = mallinfo2().uordblks;
+  while (clients.size() < sessions) {
+    clients.push_back(std::make_unique<Client>(port()));
+    Client& client = *clients.back();
+    client.send(envelope);
+    for (std::size_t i = 0; i < config.limits.recipients + 3; ++i) client.reply();
+    ASSERT_TRUE(client.say("DATA").starts_with("354"));
+    EXPECT_LT(client.send_what_fits(body), body.size());
+  }
+  const std::size_t each = (mallinfo2().uordblks - before) / sessions;
+  RecordProperty("bytes_per_session", std::to_string(each));
+  EXPECT_GT(each, 100u * 1024);  // it is the worst that is measured
+  EXPECT_LT(each, session_bytes_max);
+}
+
+// A line that never ends is not kept beyond its limit.
+TEST_F(DoorTest, AnEndlessCommandStaysBelowTheNamedFigure) {
+  open();
+  Client client(port());
+  client.reply();
+  const std::size_t before = mallinfo2().uordblks;
+  EXPECT_TRUE(client.send(std::string(8 * 1024 * 1024, 'x')));
+  EXPECT_TRUE(client.say("").starts_with("500"));
+  EXPECT_LT(mallinfo2().uordblks, before + session_bytes_max);
+}
+
 }  // namespace
 }  // namespace alarmwire::smtp::test

@@ -169,6 +169,27 @@ TEST_F(TlsTest, StartTlsTakesAMailAndTheCertificateIsGoodForNameAndAddress) {
 }
 
 // In TLS 1.3 the device refuses after our side of the handshake is done; in 1.2 in its middle.
+TEST_F(TlsTest, WhoProvedHimselfBeforeTlsIsNotWhoSendsInsideIt) {
+  auto users = std::make_shared<Credentials>();
+  users->add("tim", "secret");
+  config.credentials = users;
+  device_user = "tim";
+  open();
+  TlsClient client(port());
+  client.clear_reply();
+  client.send_clear("EHLO cam\r\nAUTH PLAIN AHRpbQBzZWNyZXQ=\r\nSTARTTLS\r\n");
+  client.clear_reply();
+  ASSERT_TRUE(client.clear_reply().starts_with("235"));
+  ASSERT_TRUE(client.clear_reply().starts_with("220"));
+  ASSERT_TRUE(client.start());
+  EXPECT_TRUE(deliver(client, "x\r\n").starts_with("250 2.0.0"));
+  ASSERT_TRUE(eventually([this] { return door->snapshot().accepted == 1; }));
+  for (const Device& one : snapshot().devices) {
+    EXPECT_EQ(one.accepted, one.name == "proven" ? 0u : 1u) << one.name;
+    EXPECT_EQ(one.sessions, one.name == "proven" ? 0u : 1u) << one.name;
+  }
+}
+
 TEST_F(TlsTest, TheDoctorHearsWhyADeviceRefusedTheCertificate) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     open();
