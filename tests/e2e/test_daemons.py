@@ -1,22 +1,33 @@
 #!/usr/bin/python3
 """How the daemons start, stop and re-read their configuration."""
 
+import contextlib
+import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 
 from harness.case import EndToEnd, main
+from harness.faults import all_faults
 from harness.mails import Load, plain_mail, send
-from harness.world import World, wait_for
+from harness.world import World, ask, wait_for
 
 STOP_WITHIN_S = 5
+PASS_THROUGH = 2525
+COMMIT_S = 8  # longer than `ack_wait`, and than a stop is patient
 
 
 class Daemons(EndToEnd):
     @classmethod
     def setUpClass(cls):
-        cls.world = World().__enter__()
+        def prepare(world):
+            world.box.listeners.append({"name": "pass", "address": world.box.lan_address,
+                                        "port": PASS_THROUGH, "reply": "pass-through",
+                                        "ack_wait": "5s"})
+
+        cls.world = World(prepare=prepare).__enter__()
         cls.addClassCleanup(cls.world.__exit__, None, None, None)
         cls.box, cls.centre = cls.world.box, cls.world.centre
 
@@ -90,16 +101,84 @@ class Daemons(EndToEnd):
         self.assertIn("edge.toml:", log)
 
     def test_sighup_is_taken_by_every_daemon(self):
-        for program in (self.centre.receiver, self.centre.tunnel, self.box.tunnel):
-            program.signal(signal.SIGHUP)
-        time.sleep(1)
-        for program in (self.centre.receiver, self.centre.tunnel, self.box.tunnel):
-            self.assertTrue(program.running(), program.name)
+        key = self.world.generate_key(self.centre.folder / "another.key")
+        at_centre = (self.centre.receiver_config, self.centre.receiver, self.centre.tunnel)
+        at_box = (self.box.edge_config, self.box.tunnel)
+        for config, *programs in (at_centre, at_box):
+            self.addCleanup(self.rewrite, config, config.read_text(), *programs)
+        self.assertEqual((self.known_boxes(), self.known_peers()), ({"site-1"}, {"site-1"}))
+        text = self.centre.receiver_config.read_text()
+        self.rewrite(at_centre[0], f'{text}\n[[box]]\nid = "site-9"\npublic_key = "{key}"\n',
+                     *at_centre[1:])
+        text = self.box.edge_config.read_text()
+        self.rewrite(at_box[0], text.replace("[tunnel]", "[tunnel]\nallow_tcp_ports = [7499]", 1),
+                     *at_box[1:])
+        both = {"site-1", "site-9"}
+        wait_for("the receiver to know the new box", lambda: self.known_boxes() == both)
+        wait_for("its tunnel to know it", lambda: self.known_peers() == both)
+        wait_for("the box's tunnel to open the port", lambda: "7499" in
+                 self.box.netns.inside("nft", "list", "ruleset"))
         self.assertEqual(send(self.box, plain_mail("after-hup")).stage, "stored")
 
+    def known_boxes(self):
+        return {box["id"] for box in self.centre.status()["boxes"]}
+
+    def known_peers(self):
+        return {peer["box"] for peer in ask(self.centre.tunnel_socket, "status")["peers"]}
+
+    def test_sigterm_while_a_device_waits_for_the_centre_says_what_is_true(self):
+        before = len(all_faults(self.centre.mailbox, "mail-lost"))
+        replies = {}
+
+        def wait_in_vain(name, port, device):
+            replies[name] = send(self.box, plain_mail(f"term-{name}"), f"term-{name}", port=port,
+                                 device=device)
+
+        devices = [threading.Thread(target=wait_in_vain, args=(name, port, device))
+                   for device, (name, port) in enumerate((("assured", 25), ("pass", PASS_THROUGH)), 2)]
+        with self.slow_ledger():
+            for device in devices:
+                device.start()
+            wait_for("both mails to be spooled",
+                     lambda: self.box.status()["spool"]["waiting_records"] == len(devices))
+            self.assertEqual(replies, {}, "they wait for the centre")
+            self.box.edge.stop()
+            for device in devices:
+                device.join(timeout=10)
+        self.assertEqual((replies["assured"].code, replies["assured"].stage), (250, "spooled"))
+        self.assertEqual(replies["pass"].code, 451)
+        self.assertIn("will be delivered", replies["pass"].text)
+        self.box.edge.start()
+        self.box.wait_for_door()
+        self.assert_none_missing(self.centre.mailbox.wait_for(["term-assured", "term-pass"], 30))
+        wait_for("what the box had to say", lambda:
+                 self.box.status()["spool"]["waiting_records"] == 0)
+        told = all_faults(self.centre.mailbox, "mail-lost")[before:]
+        self.assertEqual([fault.about for fault in told], [self.box.device_address(3)], told)
+        self.assertIn("the spooled copy will be delivered", told[0].reason)
+
+    @contextlib.contextmanager
+    def slow_ledger(self):
+        """Each commit of the centre takes longer than a device waits; its link is alive."""
+        argv = ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(self.centre.receiver.pid),
+                "-e", "trace=fdatasync", "-e", f"inject=fdatasync:delay_enter={COMMIT_S}s"]
+        strace = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for("strace", lambda: all(
+                "TracerPid:\t0\n" not in (task / "status").read_text() for task in
+                pathlib.Path(f"/proc/{self.centre.receiver.pid}/task").iterdir()))
+            yield
+        finally:
+            strace.terminate()
+            strace.wait(timeout=30)
+
     def reload(self, text):
-        self.box.edge_config.write_text(text)
-        self.box.edge.signal(signal.SIGHUP)
+        self.rewrite(self.box.edge_config, text, self.box.edge)
+
+    def rewrite(self, config, text, *programs):
+        config.write_text(text)
+        for program in programs:
+            program.signal(signal.SIGHUP)
 
     def lane_of(self, recipient):
         reply = send(self.box, plain_mail(f"lane-{time.monotonic_ns()}"), recipient=recipient)

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """An alarm with a picture goes from the camera to EBÜS, and everybody can see how."""
 
+import itertools
+import re
 import time
 
 from harness.case import EndToEnd, main
@@ -9,6 +11,8 @@ from harness.mails import picture_mail, plain_mail, send
 from harness.net import NetError
 from harness.world import World
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"  # RFC 3339
+DATE = r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000"  # RFC 5322
 STAGES = ("accepted", "spooled", "stored", "handed_over")
 
 
@@ -27,9 +31,24 @@ class MainJob(EndToEnd):
         arrived = self.centre.mailbox.find("pic-1")
         self.assertEqual(len(arrived), 1)
         self.assertTrue(arrived[0].content.endswith(content), "bytes changed on the way")
-        head = arrived[0].content[: -len(content)]
-        self.assertTrue(head.startswith(b"Received:"), "only a Received line may come on top")
+        self.assert_head(arrived[0].content[: -len(content)].decode("ascii"), reply)
         self.say(f"100 KiB picture answered after {reply.seconds * 1000:.1f} ms")
+
+    def assert_head(self, head, reply):
+        """What stands on top at EBÜS is what docs/ebues.md names, and nothing else."""
+        self.assertTrue(head.endswith("\r\n"))
+        self.assertNotIn("\n", head.replace("\r\n", ""), "every line ends by CRLF")
+        lines = re.sub("\r\n(?=[ \t])", "", head[:-2]).split("\r\n")
+        number = reply.alarm_id
+        for line, pattern in itertools.zip_longest(lines, (
+                rf"Received: from site-1 \(box\)\tby receiver\.internal \(Alarmwire\) id {number};"
+                rf"\t{DATE}",
+                rf"Received: from \S+ \(cam0 \[{self.box.device_address(0)}\]\)"
+                rf"\tby site-1 \(Alarmwire box, lan\) with ESMTP id {number};\t{DATE}",
+                f"X-Alarmwire-Id: {number}",
+                "X-Alarmwire-Box: site-1",
+                f"X-Alarmwire-Stage: accepted={TIME}; spooled={TIME};\tstored={TIME}"), fillvalue=""):
+            self.assertRegex(line, rf"\A{pattern}\Z", head)
 
     def test_trace_names_every_stage_in_order(self):
         reply = send(self.box, plain_mail("trace-1"))
