@@ -23,6 +23,9 @@ namespace alarmwire::tunnel {
 inline constexpr std::size_t peers_max = 20'000;
 // 25 s keeps NAT mappings open; <= 5 s would starve WireGuard's own handshake retry (measured).
 inline constexpr std::uint16_t keepalive_s = 25;
+// On what the kernel's WireGuard sends out ("awwg"). An encrypted packet still belongs to the
+// socket whose data is inside; by the mark rules on users tell it from what that user sends.
+inline constexpr std::uint32_t outer_packet_mark = 0x61777767;
 
 struct PeerConfig {
   PublicKey public_key;

@@ -1,5 +1,6 @@
 #include "tunnel/firewall.hpp"
 
+#include "tunnel/device.hpp"
 #include "tunnel/process.hpp"
 
 namespace alarmwire::tunnel::firewall {
@@ -43,6 +44,7 @@ std::string bootstrap_rules(const Rules& rules) {
 // Who may not begin a connection cannot reach anybody: so only first packets are looked at, and the
 // door's connections need not be tracked. Refused, not dropped: the caller knows at once. Asked is
 // "is it he": packets of the kernel itself have no user, and "is it another" would be false too.
+// The kernel's WireGuard sends his data on in his name; nobody without CAP_NET_ADMIN sets a mark.
 std::string guard_chains(const Rules& rules) {
   if (!rules.guarded) return {};
   const Guarded& guarded = *rules.guarded;
@@ -50,6 +52,7 @@ std::string guard_chains(const Rules& rules) {
   text += "    meta l4proto tcp tcp flags & (syn | ack) != syn accept\n";
   text += "    oifname \"" + rules.interface + "\" ip6 daddr " + guarded.centre.to_string() +
           " tcp dport " + ports_text(guarded) + " accept\n";
+  text += "    meta mark " + std::to_string(outer_packet_mark) + " accept\n";
   text += "    counter reject\n  }\n";
   text += "  chain guarded {\n    type filter hook output priority filter - 1; policy accept;\n";
   return text + "    meta skuid " + std::to_string(guarded.uid) + " jump of_guarded\n  }\n";

@@ -154,7 +154,7 @@ Failure kernel_create_failure(int error_number, const std::string& interface) {
 Status KernelDevice::create() {
   const Result<std::optional<netlink::Link>> link = netlink::find_link(interface_);
   if (!link) return link.error();
-  if (*link && (*link)->kind == "wireguard") return {};  // left behind by ourselves: adopted
+  if (*link && (*link)->kind == "wireguard") return mark();  // left behind by ourselves: adopted
   if (*link && (*link)->kind == "tun") {
     if (Status s = probe(); !s) return s;
     if (Status s = netlink::delete_link(interface_); !s) return s;
@@ -163,7 +163,14 @@ Status KernelDevice::create() {
   }
   const int error = wg_add_device(interface_.c_str());
   if (error != 0) return kernel_create_failure(-error, interface_);
-  return {};
+  return mark();
+}
+
+Status KernelDevice::mark() {
+  Message message(interface_);
+  message.device().fwmark = outer_packet_mark;
+  message.add_flag(WGDEVICE_HAS_FWMARK);
+  return message.send("marking the packets of " + interface_);
 }
 
 Status KernelDevice::apply(const DeviceConfig& wanted) {

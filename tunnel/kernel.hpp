@@ -23,6 +23,8 @@ class KernelDevice final : public TunnelDevice {
   std::string version() const override;
 
  private:
+  Status mark();
+
   std::string interface_;
 };
 

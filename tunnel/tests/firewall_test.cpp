@@ -63,6 +63,7 @@ TEST(Ruleset, TheGuardedUserMayBeginNothingButTheLink) {
   const std::size_t end = position(text, "counter reject");
   EXPECT_LT(position(text, "chain of_guarded"), link);
   EXPECT_LT(link, end);
+  EXPECT_LT(position(text, "meta mark 1635219303 accept"), end);  // the tunnel's own packets
   EXPECT_LT(end, position(text, "meta skuid 64102 jump of_guarded"));
 }
 
