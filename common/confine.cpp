@@ -10,12 +10,14 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 #include "common/confine_calls.hpp"
 #include "common/confine_landlock.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
 #include "common/messages.hpp"
+#include "common/reach.hpp"
 
 namespace alarmwire::confine {
 namespace {
@@ -111,6 +113,10 @@ Status hold(const Policy& policy) {
   if (landlock.has_error()) return landlock.error();
   if (Status held = restrict_calls(policy); held.has_error()) return held.error();
   if (*landlock == 0) log::write(CONFINE_IN_PART);
+  std::vector<std::string> reach = policy.readable;
+  reach.insert(reach.end(), policy.own_folders.begin(), policy.own_folders.end());
+  reach.push_back(policy.state_directory);
+  remember_reach(std::move(reach));
   log::write(CONFINE_DONE, {{"user", std::to_string(::geteuid())},
                             {"landlock", std::to_string(*landlock)},
                             {"ports_held", *landlock >= landlock_with_ports ? "yes" : "no"}});

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/reach.hpp"
+
 namespace alarmwire {
 namespace {
 
@@ -52,8 +54,11 @@ Status sync_directory_of(const std::string& path) {
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) {
-    if (errno == ENOENT) return Failure(Errc::not_found, path + ": no such file");
-    return errno_failure(errno, "open " + path);
+    const int reason = errno;
+    if (reason == ENOENT) return Failure(Errc::not_found, path + ": no such file");
+    Failure failure = errno_failure(reason, "open " + path);
+    if (reason == EACCES) failure.diagnostics += why_out_of_reach(path);
+    return failure;
   }
   std::string text;
   std::array<char, 16384> buffer{};

@@ -249,6 +249,20 @@ TEST_F(ConfineTest, FilesOfOthersAreOutOfReach) {
   EXPECT_EQ(error_of_open("/etc/ssl/openssl.cnf", O_RDONLY), 0);
 }
 
+TEST_F(ConfineTest, AFileOutOfReachIsToldWithWhatMendsIt) {
+  if (landlock_version() < 1) GTEST_SKIP() << "this kernel has no Landlock";
+  write("/config/closed");
+  ::chmod(at("/config/closed").c_str(), 0);  // that is not the guard's doing
+  const auto told = [](const std::string& path) {
+    const Result<std::string> text = read_file(path);
+    if (text.has_value() || text.error().code.value() != EACCES) return -1;
+    return text.error().diagnostics.find("after a restart") != std::string::npos ? 1 : 0;
+  };
+  EXPECT_EQ(confined([&] { return told(at("/foreign/private.key")); }), 1);
+  EXPECT_EQ(confined([&] { return told(at("/config/../foreign/private.key")); }), 1);
+  EXPECT_EQ(confined([&] { return told(at("/config/closed")); }), 0);
+}
+
 TEST_F(ConfineTest, NothingIsBothWrittenAndRun) {
   if (is_instrumented) GTEST_SKIP() << "sanitizers need more than daemons do";
   const auto error_of_map = [this](int rights) {

@@ -66,13 +66,15 @@ std::vector<Network> read_networks(config::Table& table) {
 }
 
 // The first line of a file that others cannot read.
-std::optional<std::string> read_password(const std::string& path) {
+Result<std::string> read_password(const std::string& path) {
   struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0 || (facts.st_mode & S_IRWXO) != 0) return {};
+  if (::stat(path.c_str(), &facts) == 0 && (facts.st_mode & S_IRWXO) != 0)
+    return Failure(Errc::denied, path + ": others can read it too (chmod o-rwx)");
   const Result<std::string> text = read_file(path, password_bytes_max + 2);
-  if (text.has_error()) return {};
+  if (text.has_error()) return text.error();
   std::string line = text->substr(0, text->find_first_of("\r\n"));
-  if (line.empty() || line.size() > password_bytes_max) return {};
+  if (line.empty() || line.size() > password_bytes_max)
+    return Failure(Errc::invalid_argument, path + ": no password in its first line");
   return line;
 }
 
@@ -85,10 +87,9 @@ std::shared_ptr<const Credentials> read_users(config::Table& smtp) {
     if (name.empty() || path.empty()) continue;
     if (name.size() > user_bytes_max) table.problem("name", "at most 255 bytes are wanted");
     if (!names.insert(name).second) table.problem("name", "two users are called so");
-    std::optional<std::string> password = read_password(path);
-    if (!password) {
-      table.problem("password_file", "no password can be read from the first line of " + path +
-                                         ", or others can read it too (chmod o-rwx)");
+    Result<std::string> password = read_password(path);
+    if (password.has_error()) {
+      table.problem("password_file", password.error().diagnostics);
       continue;
     }
     credentials->add(name, std::move(*password));

@@ -2,7 +2,9 @@
 """What the daemons that read strangers' bytes can still do (docs/threat-model.md): the kernel's own
 word for the running ones, and an intruder's tries under their users."""
 
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from harness.case import EndToEnd, main
 from harness.faults import wait_for_faults
 from harness.mails import plain_mail, send
 from harness.process import GID, UID_EDGE, UID_RECEIVER, Program
-from harness.world import CENTRE_ADDRESS, World, ask
+from harness.world import CENTRE_ADDRESS, World, ask, wait_for
 
 EXECVE = 59
 LISTEN_PORT = 8080
@@ -96,6 +98,25 @@ class Confinement(EndToEnd):
         self.box.edge.start()
         self.box.wait_for_door()
         self.box.wait_for_link()
+
+    def test_a_new_folder_is_out_of_reach_until_a_restart_and_the_log_says_so(self):
+        config = self.box.edge_config.read_text()
+        folder = self.world.folder / "new-folder"
+        folder.mkdir()
+        password = folder / "password"
+        password.write_text("Geheim-17\n")
+        os.chown(password, UID_EDGE, GID)
+        password.chmod(0o600)
+        self.addCleanup(self.reload, config)
+        self.reload(config + f'\n[[smtp.user]]\nname = "new"\npassword_file = "{password}"\n')
+        line = wait_for("the refusal", lambda: [
+            line for line in self.box.edge.log.read_text().splitlines()
+            if "EDGE_RELOAD_REFUSED" in line and str(password) in line])[-1]
+        self.assertIn("only after a restart", line)
+
+    def reload(self, config):
+        self.box.edge_config.write_text(config)
+        self.box.edge.signal(signal.SIGHUP)
 
     def test_another_user_is_refused(self):
         """The firewall would not hold it."""
