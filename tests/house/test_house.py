@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import catalogue
+import conformance
 import habits
 import plan
 
@@ -58,6 +59,9 @@ class House(unittest.TestCase):
 
     def test_every_room_has_a_readme(self):
         self.none(habits.readmes(ROOT))
+
+    def test_every_clause_of_smtp_has_its_test(self):
+        self.none(conformance.breaches(ROOT))
 
     def test_every_source_is_listed(self):
         self.none(habits.listed_sources(ROOT))
@@ -157,6 +161,24 @@ class TheTestsCanFail(unittest.TestCase):
         self.put("docs/runbook/faults.md", "### a-c\nState. Mend it.\n")
         self.breach(catalogue.fault_breaches(self.root), "a-b: no entry")
         self.breach(catalogue.fault_breaches(self.root), "a-c: an entry for a fault")
+
+    def test_a_clause_without_its_test(self):
+        self.put("edge/smtp/tests/a.cpp", "TEST(Path, IsTaken) {}\nTEST_P(Said, IsHeard) {}\n"
+                                          "INSTANTIATE_TEST_SUITE_P(\n    Plain, Said, x);\n")
+        self.put("tests/e2e/test_a.py", "")
+        page = ("| announced | |\n|---|---|\n| SIZE (RFC 1870) | |\n\n## Conformance\n"
+                "| clause | what | test |\n|---|---|---|\n")
+        good = page + "| RFC 1870 | x | `Path.IsT…`, `Plain/Said.*`, `test_a.py` |\n"
+        self.put("docs/smtp.md", good)
+        self.assertEqual(list(conformance.breaches(self.root)), [])
+        for was, now, words in (("Path.IsT…", "Path.IsN…", "no test Path.IsN…"),
+                                ("Plain/", "Odd/", "no test Odd/Said.*"),
+                                ("test_a", "test_b", "no test test_b.py"),
+                                ("| RFC 1870 |", "| 4.1 |", "RFC 1870 is announced")):
+            self.put("docs/smtp.md", good.replace(was, now))
+            self.breach(conformance.breaches(self.root), words)
+        self.put("docs/smtp.md", good + "| 4.2 | codes | each |\n")
+        self.breach(conformance.breaches(self.root), "4.2: names no test")
 
     def test_a_lambda_in_a_co_await(self):
         good = "co_await f(buffer(data_[0]), token);\nauto g = [this] {};\nco_await post(g);\n"
