@@ -3,7 +3,8 @@
 namespace alarmwire::page {
 
 std::string_view css() {
-  return R"(:root { color-scheme: light dark; --line: #8886; --go: #1a7f37; --wait: #b35900; --stop: #c62828; }
+  return R"(
+:root { color-scheme: light dark; --line: #8886; --go: #1a7f37; --wait: #b35900; --stop: #c62828; }
 @media (prefers-color-scheme: dark) {
   :root { --go: #57d07c; --wait: #ffb04a; --stop: #ff7b72; }
 }
@@ -44,7 +45,8 @@ label { display: block; margin-bottom: .25rem; }
 }
 
 std::string_view script() {
-  return R"("use strict";
+  return R"(
+"use strict";
 // The states as they come. The form is left alone while somebody types in it.
 const every_ms = 500;
 const part = document.getElementById("state");
