@@ -54,6 +54,11 @@ Status give_up_rights(const Wanted& wanted);
 
 Status hold(const Policy& policy);
 
+// For a child process that only computes on what it was given (decodes a stranger's picture): from
+// now on it has memory, reads and writes what is open, and ends. Anything else ends it at once,
+// without a word. no_new_privs must be set; builds with sanitizers are not held.
+Status hold_to_computing();
+
 // Where a file stands, for a policy: a file that is replaced keeps only its folder's rule.
 // "": nowhere.
 std::string folder_of(const std::string& file);

@@ -111,6 +111,12 @@ constexpr const char* intruders_calls[] = {"execve",
                                            "sethostname",
                                            "setdomainname"};
 
+constexpr const char* computing_calls[] = {
+    "read",         "write",          "close",         "brk",         "munmap", "mremap",
+    "madvise",      "futex",          "clock_gettime", "getrandom",   "gettid", "getpid",
+    "rt_sigreturn", "rt_sigprocmask", "rt_sigaction",  "sched_yield", "tgkill", "exit",
+    "exit_group"};
+
 constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                                      CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
 constexpr int families_end = 64;  // beyond the last one any kernel has
@@ -283,6 +289,15 @@ Status restrict_calls(const Policy& policy) {
     allow_ioctls(filter);
   }
   allow_sockets(filter, policy);
+  return filter.load();
+}
+
+Status hold_to_computing() {
+  if (is_instrumented) return {};
+  Filter filter(SCMP_ACT_KILL_PROCESS);
+  if (!filter.is_made()) return Failure(Errc::io, "seccomp: no memory for the filter");
+  for (const char* const name : computing_calls) filter.allow(name);
+  allow_memory(filter);
   return filter.load();
 }
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,6 +27,7 @@
 #include <functional>
 #include <future>
 #include <thread>
+#include <vector>
 
 #include "common/confine_calls.hpp"
 #include "common/daemon.hpp"
@@ -279,6 +281,40 @@ TEST_F(ConfineTest, NothingIsBothWrittenAndRun) {
     return error_of(::mprotect(page, 4096, PROT_READ | PROT_EXEC));
   });
   EXPECT_EQ(made_so_later, ENOSYS);
+}
+
+// How the child ended: its exit code, or minus the signal.
+int end_of_computing(const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (hold_to_computing().has_error()) ::_exit(could_not_be_confined);
+    work();
+    ::_exit(held);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_F(ConfineTest, WhoOnlyComputesDoesNothingElse) {
+  if (is_instrumented) GTEST_SKIP() << "sanitizers need more than daemons do";
+  EXPECT_EQ(end_of_computing([] {
+              try {
+                throw std::vector<int>(1'000'000);
+              } catch (const std::vector<int>&) {
+              }
+            }),
+            held);
+  const std::function<void()> tries[] = {
+      [] { ::open("/etc/passwd", O_RDONLY); },
+      [] { ::socket(AF_INET, SOCK_STREAM, 0); },
+      [] { ::execl("/bin/true", "true", nullptr); },
+      [] { ::kill(::getppid(), 0); },
+      [] { ::fork(); },
+      [] { ::ptrace(PTRACE_TRACEME); },
+      [] { ::mmap(nullptr, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }};
+  for (const auto& one : tries) EXPECT_EQ(end_of_computing(one), -SIGSYS);
 }
 
 TEST_F(ConfineTest, TheDaemonsWorkGoesOn) {

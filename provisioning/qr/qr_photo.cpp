@@ -15,6 +15,7 @@
 #include <exception>
 
 #include "common/clock.hpp"
+#include "common/confine.hpp"
 #include "provisioning/qr/gray_image.hpp"
 
 namespace alarmwire::qr {
@@ -70,6 +71,7 @@ void limit(int resource, rlim_t value) {
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_NOFILE, 0);  // what is open stays, nothing more is opened
   limit(RLIMIT_NPROC, 0);
+  if (confine::hold_to_computing().has_error()) ::_exit(1);
   std::string answer;
   try {
     answer = look(bytes);
