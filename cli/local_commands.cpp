@@ -107,6 +107,7 @@ int check_config(const Context& context, const std::string& file, const std::str
   const std::vector<std::string> words{program_of(role), "--config", file, "--check-config"};
   if (context.json) return check_in_json(context, file, words);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   context.out.flush();
