@@ -6,24 +6,13 @@
 
 #include "cli/json_view.hpp"
 #include "cli/render_status.hpp"
-#include "common/base64.hpp"
 #include "common/files.hpp"
+#include "common/pem.hpp"
 
 namespace alarmwire::cli {
 namespace {
 
 using Render = void (*)(std::ostream&, const JsonView&, WallTimeUs, bool);
-
-// The bytes inside "-----BEGIN CERTIFICATE-----" and its end.
-std::optional<std::string> der_of(const std::string& pem) {
-  const std::size_t begin = pem.find('\n');
-  const std::size_t end = pem.find("-----END");
-  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
-  std::string base64;
-  for (const char c : pem.substr(begin, end - begin))
-    if (c != '\n' && c != '\r') base64 += c;
-  return from_base64(base64);
-}
 
 int exit_code_of(const JsonView& status) {
   const std::string verdict = status.text("verdict");

@@ -72,6 +72,7 @@ page::BoxState BoxPage::state() const {
   for (const FaultBook::Open& fault : figures.faults)
     state.faults.push_back(fault.code + ": " + fault.reason);
   if (figures.link.clock) state.clock_off_s = -figures.link.clock->offset_us / 1'000'000;
+  state.ca_pem = figures.door.certificate.ca_pem;
   return state;
 }
 

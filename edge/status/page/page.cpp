@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/pem.hpp"
 #include "common/record.hpp"
 #include "edge/status/page/assets.hpp"
 #include "edge/status/page/form.hpp"
@@ -69,6 +70,17 @@ std::string authority(const std::string& host, std::uint16_t port) {
 
 bool are_equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// What devices and browsers import: the box's authority, no secret.
+Answer authority_file(const std::string& pem, bool der) {
+  const std::optional<std::string> bytes = der ? der_of(pem) : pem;
+  if (!bytes || bytes->empty()) return refusal(404, "The box has no authority of its own");
+  const std::string name = der ? "alarmwire-box-ca.der" : "alarmwire-box-ca.pem";
+  return {200,
+          der ? "application/x-x509-ca-cert" : "application/x-pem-file",
+          *bytes,
+          {{"Content-Disposition", "attachment; filename=\"" + name + "\""}}};
 }
 
 Answer see_page() {
@@ -150,6 +162,8 @@ Reply Page::take(const Request& request, const BoxState& state) const {
   if (path == "/page.css") return Answer{200, "text/css; charset=utf-8", std::string(css()), {}};
   if (path == "/page.js")
     return Answer{200, "text/javascript; charset=utf-8", std::string(script()), {}};
+  if (path == "/ca.pem" || path == "/ca.der")
+    return authority_file(state.ca_pem, path == "/ca.der");
   if (path == "/favicon.ico") return Answer{204, {}, {}, {}};
   return refusal(404, "There is nothing here");
 }

@@ -66,6 +66,7 @@ struct BoxState {
   std::uint64_t accepted_mails = 0;
   std::vector<std::string> faults;  // "spool-full: …"
   std::int64_t clock_off_s = 0;     // from the centre's
+  std::string ca_pem;               // the box's own authority, for import into devices; or ""
 };
 
 // Why a ticket or a photo was not taken, for the person who gave it.

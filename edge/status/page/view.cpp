@@ -73,6 +73,8 @@ constexpr Text closed{
     "the command alarmwire.",
     "Die Box ist angemeldet: Diese Seite zeigt nur an. Geändert wird auf der Box "
     "mit dem Befehl alarmwire."};
+constexpr Text authority{"The box's certificate authority, for import into devices:",
+                         "Die Zertifizierungsstelle der Box, zum Import in Geräte:"};
 }  // namespace say
 
 struct StepName {
@@ -177,6 +179,12 @@ std::string show_trouble(const Shown& shown) {
   return out + "</section>\n";
 }
 
+std::string show_authority(const Shown& shown) {
+  if (shown.state.ca_pem.empty()) return {};
+  return "<footer>\n" + element("span", "", say::authority.in(shown.language)) +
+         "<a href=\"/ca.pem\">PEM</a>\n<a href=\"/ca.der\">DER</a>\n</footer>\n";
+}
+
 std::string show_forms(const Shown& shown) {
   if (shown.state.standing != BoxState::Standing::open) return {};
   const Language language = shown.language;
@@ -264,7 +272,7 @@ std::string whole_page(const Shown& shown) {
   if (shown.state.standing == BoxState::Standing::open)
     out += element("h2", "", say::set_up.in(language));
   return out + show_trouble(shown) + state_part(shown.state, language) + show_forms(shown) +
-         "</main>\n</body>\n</html>\n";
+         "</main>\n" + show_authority(shown) + "</body>\n</html>\n";
 }
 
 }  // namespace alarmwire::page

@@ -56,6 +56,22 @@ TEST_F(PageTest, AnOpenBoxAsksForATicketInTheReadersLanguage) {
   EXPECT_THAT(answer().headers.front().second, HasSubstr("language=de;"));
 }
 
+TEST_F(PageTest, TheBoxsAuthorityIsThereForDevicesInBothForms) {
+  EXPECT_THAT(answer().body, Not(HasSubstr("/ca.pem")));
+  for (const char* const path : {"/ca.pem", "/ca.der"}) {
+    request_.target = path;
+    EXPECT_EQ(answer().status, 404U) << path;
+  }
+  state_.ca_pem = "-----BEGIN CERTIFICATE-----\nMIIB\nAAEC\n-----END CERTIFICATE-----\n";
+  request_.target = "/ca.pem";
+  EXPECT_EQ(answer().body, state_.ca_pem);
+  request_.target = "/ca.der";
+  EXPECT_EQ(answer().body, std::string("\x30\x82\x01\0\x01\x02", 6));
+  EXPECT_THAT(answer().headers.at(0).second, HasSubstr("attachment"));
+  request_.target = "/";
+  EXPECT_THAT(answer().body, HasSubstr("href=\"/ca.der\""));
+}
+
 TEST_F(PageTest, ANameThatIsNotTheBoxsHearsNothing) {
   for (const char* const host : {"evil.example", "192.168.1.2", "192.168.1.3:8080", "",
                                  "edge.internal.evil.example:8080", "EDGE@192.168.1.2:8080"}) {
