@@ -208,8 +208,11 @@ json::object describe_settings(const BoxFigures& figures, const std::string& dev
   const smtp::DeviceEntry* const entry = entry_of(figures, device);
   const std::string address = address_name(device) + "@" + mail_domain(figures.door);
   json::array hints;
-  if (const Maker* const found = maker_called(maker))
+  if (const Maker* const found = maker_called(maker)) {
     for (const std::string_view hint : found->hints) hints.emplace_back(hint);
+    for (const std::string_view hint : found->unconfirmed)
+      hints.emplace_back(std::string(hint) + " (not confirmed)");
+  }
   json::array known_makers;
   for (const Maker& one : makers())
     known_makers.push_back({{"name", one.name}, {"devices", one.devices}});

@@ -10,7 +10,8 @@ namespace alarmwire::status {
 struct Maker {
   std::string_view name;  // what to say to --maker
   std::string_view devices;
-  std::vector<std::string_view> hints;
+  std::vector<std::string_view> hints;             // from manuals and from mails seen
+  std::vector<std::string_view> unconfirmed = {};  // general knowledge; shown as such
 };
 
 const std::vector<Maker>& makers();
