@@ -29,6 +29,7 @@ class Beats {
   void heard(Now now) { last_heard_ = now.steady; }  // any frame at all
   void on_beat(const v1::Beat& beat, Now now);
   v1::Beat make(Now now);  // and counts it as sent
+  std::uint64_t next_number() const { return number_ + 1; }
   bool is_due(Now now) const { return is_started() && now.steady >= next_; }
   bool is_silent(Now now) const { return is_started() && now.steady >= silent_at(); }
   // When is_due() or is_silent() may become true; while nothing can be written, only the latter.

@@ -53,6 +53,11 @@ struct CentreSession::State {
   v1::Hello hello;
   std::deque<v1::CentreFrame> first;  // Welcome, Drain: before anything else
   std::deque<Receipt> receipts;
+  struct Unread {
+    Receipt receipt;
+    std::uint64_t before_beat;  // whose echo proves that it was read
+  };
+  std::deque<Unread> unread;
   SteadyTime receipts_at{};           // not before
   std::optional<std::uint64_t> mark;  // to be sent back
   std::vector<CentreAction> actions;
@@ -202,6 +207,7 @@ std::int64_t CentreSession::State::clock_offset_us() const {
 
 void CentreSession::State::on_beat(const v1::Beat& beat, Now now) {
   beats.on_beat(beat, now);
+  while (!unread.empty() && unread.front().before_beat <= beat.echo_number()) unread.pop_front();
   BoxReport report;
   report.waiting_records = beat.waiting_records();
   report.oldest_waiting_us = beat.oldest_waiting_us();
@@ -294,14 +300,16 @@ bool CentreSession::State::take_receipts(v1::Receipts& frame, Now now) {
   for (std::size_t bytes = 0; !receipts.empty() && bytes < receipts_frame_bytes;) {
     Receipt& receipt = receipts.front();
     bytes += receipt.outlet.size() + receipt.text.size() + receipt_fixed_bytes;
-    v1::Receipt& said = *frame.add_receipt();
-    said.set_alarm_id(std::string(receipt.id.view()));
-    said.set_stage(static_cast<v1::Receipt::Stage>(receipt.stage));
-    said.set_time_us(receipt.time_us);
-    said.set_outlet(std::move(receipt.outlet));
-    said.set_text(std::move(receipt.text));
+    v1::Receipt& one = *frame.add_receipt();
+    one.set_alarm_id(std::string(receipt.id.view()));
+    one.set_stage(static_cast<v1::Receipt::Stage>(receipt.stage));
+    one.set_time_us(receipt.time_us);
+    one.set_outlet(receipt.outlet);
+    one.set_text(receipt.text);
+    unread.push_back({std::move(receipt), beats.next_number()});
     receipts.pop_front();
   }
+  while (unread.size() > receipts_waiting_max) unread.pop_front();
   receipts_at = now.steady + receipts_gather;
   return true;
 }
@@ -375,6 +383,14 @@ void CentreSession::receipt(Receipt receipt, Now now) {
   state_->receipts.push_back(std::move(receipt));
   if (state_->receipts.size() > receipts_waiting_max) state_->receipts.pop_front();
   state_->pump(now);
+}
+
+std::vector<Receipt> CentreSession::take_unheard() {
+  std::vector<Receipt> unheard;
+  for (State::Unread& one : std::exchange(state_->unread, {}))
+    unheard.push_back(std::move(one.receipt));
+  for (Receipt& one : std::exchange(state_->receipts, {})) unheard.push_back(std::move(one));
+  return unheard;
 }
 
 void CentreSession::drain(std::chrono::milliseconds retry_after, const std::string& reason,

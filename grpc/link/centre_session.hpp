@@ -218,7 +218,10 @@ class CentreSession {
   void on_write_ready(Now now);  // the last Write is done
   void on_timer(Now now);
 
-  void receipt(Receipt receipt, Now now);  // informational; dropped when the box does not read
+  void receipt(Receipt receipt,
+               Now now);  // informational; the oldest go when the box does not read
+  // Receipts that no Beat of the box proves to be read, for its next stream; once, after Close.
+  std::vector<Receipt> take_unheard();
   // The centre stops: tells the box to come back after `retry_after`. Records in flight are still
   // settled; the box closes. The driver closes by itself if the box does not.
   void drain(std::chrono::milliseconds retry_after, const std::string& reason, Now now);

@@ -178,6 +178,7 @@ void Ingest::Hub::went_up(Stream& stream, const link::centre_action::Up& up) {
                              {"session", box.status.session}});
   if (other_ledger) log::write(INGEST_LEDGER_CHANGED, {{"box", box.status.box}});
   observer_.on_box_up(box.status);
+  for (link::Receipt& owed : owed_.take(box.status.box)) stream.receipt(std::move(owed));
 }
 
 void Ingest::Hub::heard(Stream& stream, const link::BoxReport& report) {
@@ -217,6 +218,7 @@ void Ingest::Hub::ended(Stream& stream, const std::string& reason) {
   } else if (!stream.was_up()) {
     log::write(INGEST_STREAM_ENDED, {{"box", box.status.box}, {"reason", reason}});
   }
+  for (link::Receipt& unheard : stream.take_unheard()) receipt(box.status.box, std::move(unheard));
   check_drained();
 }
 
@@ -263,11 +265,13 @@ void Ingest::Hub::was_held(BoxState& box, const std::string& why) {
   log::write(INGEST_LEDGER_HELD, {{"box", box.status.box}, {"reason", why}});
 }
 
-void Ingest::Hub::receipt(const BoxId& box, const link::Receipt& receipt) {
+void Ingest::Hub::receipt(const BoxId& box, link::Receipt receipt) {
   const auto found = boxes_.find(box);
-  if (found == boxes_.end()) return;
-  const std::shared_ptr<Stream> stream = found->second->current;
-  if (stream && stream->is_up()) stream->receipt(receipt);
+  const auto stream = found != boxes_.end() ? found->second->current : nullptr;
+  if (stream && stream->is_up())
+    stream->receipt(std::move(receipt));
+  else
+    owed_.add(box, std::move(receipt));
 }
 
 void Ingest::Hub::disconnect(const BoxId& box, const std::string& reason) {

@@ -15,6 +15,7 @@
 #include "receiver/ingest/flap_watch.hpp"
 #include "receiver/ingest/ingest.hpp"
 #include "receiver/ingest/messages.hpp"
+#include "receiver/ingest/owed_receipts.hpp"
 #include "receiver/ingest/stream.hpp"
 
 namespace alarmwire::ingest {
@@ -44,7 +45,7 @@ class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Inges
   void start();
   std::shared_ptr<Stream> open(const std::string& peer_address,
                                std::shared_ptr<link::LinkStream> link);
-  void receipt(const BoxId& box, const link::Receipt& receipt);
+  void receipt(const BoxId& box, link::Receipt receipt);
   void disconnect(const BoxId& box, const std::string& reason);
   void drain(std::chrono::milliseconds retry_after, const std::string& reason,
              std::function<void()> done);
@@ -84,6 +85,7 @@ class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Inges
   mutable std::mutex mutex_;  // for the map's shape and every BoxState::status
   std::map<BoxId, std::shared_ptr<BoxState>> boxes_;
   std::set<std::shared_ptr<Stream>> streams_;
+  OwedReceipts owed_;
   std::uint64_t last_session_ = 0;
   boost::asio::steady_timer tick_timer_;
   boost::asio::steady_timer drain_timer_;

@@ -49,6 +49,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void load_state(std::uint64_t session);
   void fence();
   void receipt(link::Receipt receipt);
+  std::vector<link::Receipt> take_unheard() { return session_.take_unheard(); }
   void drain(std::chrono::milliseconds retry_after, const std::string& reason);
   void close(link::CloseCode code, const std::string& reason);
   void pump();  // performs what the session wants done

@@ -64,5 +64,37 @@ TEST_F(ReceiptsTest, TheyAreBoundedWhenTheBoxDoesNotRead) {
   EXPECT_EQ(sum, receipts_waiting_max);
 }
 
+// A transport's "written" proves nothing: what was said into a dead line is said again.
+TEST_F(ReceiptsTest, WhatNoBeatProvesToBeReadIsGivenBackForTheNextStream) {
+  welcome();
+  const auto hand_over_of = [&](const std::string& text) {
+    hand_over(1, text);
+    wait(receipts_gather);
+  };
+  const auto echo = [&](std::uint64_t number) {
+    v1::BoxFrame frame;
+    frame.mutable_beat()->set_number(1);
+    frame.mutable_beat()->set_echo_number(number);
+    say(std::move(frame));
+  };
+  const auto last_beat = [&] {
+    std::uint64_t number = 0;
+    for (const v1::CentreFrame& frame : written)
+      if (frame.has_beat()) number = frame.beat().number();
+    return number;
+  };
+  hand_over_of("read");
+  wait(5s);
+  const std::uint64_t heard = last_beat();
+  ASSERT_GT(heard, 0u);
+  hand_over_of("behind the beat");
+  echo(heard);
+  session->close(CloseCode::stopped, "the line is dead");
+  std::vector<std::string> texts;
+  for (const Receipt& one : session->take_unheard()) texts.push_back(one.text);
+  EXPECT_EQ(texts, std::vector<std::string>{"behind the beat"});
+  EXPECT_TRUE(session->take_unheard().empty());
+}
+
 }  // namespace
 }  // namespace alarmwire::link

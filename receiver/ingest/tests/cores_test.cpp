@@ -2,6 +2,7 @@
 
 #include "receiver/ingest/flap_watch.hpp"
 #include "receiver/ingest/hold.hpp"
+#include "receiver/ingest/owed_receipts.hpp"
 
 namespace alarmwire::ingest {
 namespace {
@@ -23,6 +24,25 @@ TEST(FlapWatch, speaks_once_after_many_fences_in_a_minute_and_takes_back_after_c
 TEST(FlapWatch, a_flaky_line_is_not_a_clone) {
   FlapWatch watch;
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(watch.on_fence(t0 + seconds(i * 15)));
+}
+
+TEST(OwedReceipts, are_bounded_for_each_box_and_in_all_and_taken_once_in_order) {
+  OwedReceipts owed;
+  const auto add = [&](const BoxId& box, std::size_t count) {
+    for (std::size_t i = 1; i <= count; ++i)
+      owed.add(box,
+               {AlarmId{}, link::ReceiptStage::handed_over, static_cast<WallTimeUs>(i), "", ""});
+  };
+  add("flood", OwedReceipts::per_box_max + 5);
+  EXPECT_EQ(owed.count(), OwedReceipts::per_box_max);
+  for (std::size_t box = 0; box < OwedReceipts::in_all_max; ++box) add(std::to_string(box), 1);
+  EXPECT_EQ(owed.count(), OwedReceipts::in_all_max);
+  const std::deque<link::Receipt> of_flood = owed.take("flood");
+  EXPECT_EQ(of_flood.size(), OwedReceipts::per_box_max);
+  EXPECT_EQ(of_flood.front().time_us, 6);
+  EXPECT_EQ(of_flood.back().time_us, static_cast<WallTimeUs>(OwedReceipts::per_box_max + 5));
+  EXPECT_TRUE(owed.take("flood").empty());
+  EXPECT_EQ(owed.count(), OwedReceipts::in_all_max - OwedReceipts::per_box_max);
 }
 
 class Holding : public ::testing::Test {

@@ -99,6 +99,37 @@ TEST_F(Centre, receipts_reach_the_box_whose_alarm_it_was) {
   EXPECT_TRUE(b.receipts().empty());
 }
 
+TEST_F(Centre, receipts_of_a_box_that_is_offline_arrive_when_it_is_back) {
+  const auto texts = [](const BoxEnd& box) {
+    std::vector<std::string> found;
+    for (const v1::Receipt& receipt : box.receipts()) found.push_back(receipt.text());
+    return found;
+  };
+  using Texts = std::vector<std::string>;
+  const AlarmId id = AlarmId::make(wall_now_us());
+  const auto hand_over = [&](const char* text) {
+    ingest->receipt("site-a", id, {ledger::Stage::handed_over, 42, "ebues", text});
+  };
+  hand_over("never seen");  // since the receiver's start
+  BoxEnd first(*ingest, "fd00::a");
+  first.send(hello(epoch));
+  ASSERT_TRUE(eventually([&] { return texts(first) == Texts{"never seen"}; }));
+  hand_over("into a dead line");  // written, and who knows whether read
+  ASSERT_TRUE(eventually([&] { return texts(first).size() == 2; }));
+  first.hang_up("the line is dead");
+  ASSERT_TRUE(eventually([&] { return !ingest->status("site-a")->connected; }));
+  hand_over("offline");
+  BoxEnd other(*ingest, "fd00::b");
+  other.send(hello(epoch));
+  BoxEnd back(*ingest, "fd00::a");
+  back.send(hello(epoch));
+  EXPECT_TRUE(eventually([&] {
+    return texts(back) == Texts{"never seen", "into a dead line", "offline"};
+  }));
+  EXPECT_TRUE(other.welcome().has_value());
+  EXPECT_TRUE(other.receipts().empty());
+}
+
 TEST_F(Centre, seqs_the_box_lost_leave_a_tombstone_and_a_fault) {
   BoxEnd box(*ingest, "fd00::a");
   box.send(hello(epoch));
