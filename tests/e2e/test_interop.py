@@ -45,6 +45,7 @@ def prepare(world):
          "auth": "required"},
         {"name": "legacy", "address": address, "port": LEGACY, "tls_level": 0}]
     box.more_sections += [
+        ("[page]", {"address": address}),
         ("[[smtp.user]]", {"name": USER, "password_file": str(password_file)}),
         ("[[device]]", {"name": "recorder", "address": box.device_address(5),
                         "foreign_recipients": True, "ehlo_hide": ["STARTTLS", "AUTH"]})]
@@ -309,6 +310,11 @@ class Interop(EndToEnd):
         pem = subprocess.run(["openssl", "x509", "-inform", "DER", "-in", der], capture_output=True,
                              text=True, check=True).stdout
         self.assertEqual(pem.strip(), self.ca.read_text().strip())
+        for form, name in (("pem", self.ca), ("der", der)):  # as a device's technician gets it
+            got = self.world.folder / f"page.{form}"
+            self.client("curl", "--silent", "--fail", "--output", got,
+                        f"http://{self.box.lan_address}/ca.{form}")
+            self.assertEqual(got.read_bytes(), name.read_bytes())
         shown = self.box.alarmwire("certificate", "show")
         self.assertIn(NAME, shown["names"])
         self.assertIn(self.box.lan_address, shown["addresses"])
