@@ -34,7 +34,7 @@ li.todo { opacity: .65; }
 .card.amber { border-color: var(--wait); }
 .card.red, [role=alert] { border-color: var(--stop); }
 .words { font: 600 1.15rem/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1rem; margin: 0; }
+dl { display: grid; grid-template-columns: auto minmax(6rem, 1fr); gap: .2rem 1rem; margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 textarea { width: 100%; min-height: 7rem; font: 1rem/1.4 ui-monospace, monospace; }
 button, input[type=file] { font: inherit; min-height: 2.75rem; width: 100%; }

@@ -110,7 +110,6 @@ const std::vector<std::pair<std::string, std::string>>& guarding_headers() {
       {"X-Content-Type-Options", "nosniff"},
       // Not "no-referrer": by that a form would come from the origin "null".
       {"Referrer-Policy", "same-origin"},
-      {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cross-Origin-Resource-Policy", "same-origin"},
   };
   return headers;

@@ -27,7 +27,7 @@ constexpr Text lost{"The box does not answer. Is this phone or computer still in
                     "Netz?"};
 constexpr Text needs_ticket{
     "This box is not enrolled. It needs a ticket from the alarm receiving centre.",
-    "Diese Box ist noch nicht angemeldet. Sie braucht ein Ticket der Leitstelle."};
+    "Diese Box ist noch nicht angemeldet. Sie braucht ein Ticket der Zentrale."};
 constexpr Text unknown{
     "The box is starting: alarmwire-tunnel has not answered yet. If it stays so, restart the box.",
     "Die Box startet: alarmwire-tunnel hat noch nicht geantwortet. Wenn es so bleibt, starten Sie "
@@ -43,7 +43,7 @@ constexpr Text words{"Check words", "Prüfwörter"};
 constexpr Text words_why{
     "The centre sees the same six words for this box. Other words: another box, "
     "centre or ticket. Then do not approve it.",
-    "Die Leitstelle sieht für diese Box dieselben sechs Wörter. Andere Wörter "
+    "Die Zentrale sieht für diese Box dieselben sechs Wörter. Andere Wörter "
     "bedeuten: andere Box, andere Zentrale oder anderes Ticket. Dann nicht "
     "freigeben."};
 constexpr Text bad_ticket{"The ticket was not taken", "Das Ticket wurde nicht angenommen"};
@@ -54,12 +54,12 @@ constexpr Text photo_advice{
     "Fotografieren Sie näher, gerade und ohne Schatten, oder tippen Sie den Text des Tickets ab."};
 constexpr Text busy{"The box is busy with another photo. Try again in a moment.",
                     "Die Box liest gerade ein anderes Foto. Versuchen Sie es gleich noch einmal."};
-constexpr Text green{"Alarms reach the centre", "Alarme erreichen die Leitstelle"};
+constexpr Text green{"Alarms reach the centre", "Alarme erreichen die Zentrale"};
 constexpr Text amber{"Something is wrong; alarms are kept",
                      "Etwas stimmt nicht; Alarme bleiben "
                      "erhalten"};
 constexpr Text red{"No connection to the centre; alarms are kept on the box",
-                   "Keine Verbindung zur Leitstelle; Alarme bleiben auf der Box"};
+                   "Keine Verbindung zur Zentrale; Alarme bleiben auf der Box"};
 constexpr Text is_box{"Box", "Box"};
 constexpr Text mails{"Mails accepted since start", "Angenommene Mails seit Start"};
 constexpr Text waiting{"Alarms that wait", "Wartende Alarme"};
@@ -84,7 +84,7 @@ struct StepName {
 constexpr std::array<StepName, 6> steps{{
     {Step::ticket, {"Ticket", "Ticket"}},
     {Step::network, {"Network", "Netzwerk"}},
-    {Step::centre, {"Centre", "Leitstelle"}},
+    {Step::centre, {"Centre", "Zentrale"}},
     {Step::approval, {"Approved", "Freigabe"}},
     {Step::tunnel, {"Tunnel", "Tunnel"}},
     {Step::alarm, {"Test alarm", "Testalarm"}},

@@ -146,7 +146,7 @@ TEST_F(PageTest, EachStateSaysWhatIsSoAndWhatToDo) {
   state_.colour = "green";
   EXPECT_THAT(answer().body, HasSubstr("<li class=\"done\" id=\"step-alarm\">"));
   EXPECT_THAT(answer().body, HasSubstr("nach 180 ms quittiert"));
-  EXPECT_THAT(answer().body, HasSubstr("Alarme erreichen die Leitstelle"));
+  EXPECT_THAT(answer().body, HasSubstr("Alarme erreichen die Zentrale"));
 }
 
 TEST_F(PageTest, WhatTheCentreAndTheBoxSayIsNoMarkup) {
