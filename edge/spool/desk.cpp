@@ -7,8 +7,6 @@ namespace alarmwire::spool {
 namespace {
 
 constexpr std::size_t tasks_turn_max = 32;  // reads answered between two groups
-// Settled marks and receipts come with every mail and are in no hurry: a turn for several of them.
-constexpr std::chrono::milliseconds marks_gather{10};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 // Thread-safety: every function may be called from any thread.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -18,6 +19,9 @@
 #include "edge/spool/vault.hpp"
 
 namespace alarmwire::spool {
+
+// Settled marks and receipts come with every mail and are in no hurry: a turn for several of them.
+inline constexpr std::chrono::milliseconds marks_gather{10};
 
 // Something for the spool's thread: called with nullptr, or with why it cannot be done.
 using Task = std::function<void(const Failure*)>;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "edge/spool/desk.hpp"
 #include "edge/spool/fair_queue.hpp"
 #include "edge/spool/lanes.hpp"
@@ -227,6 +229,34 @@ TEST(Desk, AVerdictIsNeverOvertakenByTheSettlingAfterIt) {
   ASSERT_EQ(work.settles.size(), 1u);
   for (const Task& task : work.tasks) task(nullptr);
   EXPECT_TRUE(is_parked);
+}
+
+// Marks come with every mail: one turn of the thread, and one write, for those of a moment.
+TEST(Desk, MarksAloneWaitAMomentForOthersAndTheyGoTogether) {
+  Desk desk(1);
+  desk.settle(EpochId{7}, Lane::alarm, 1);
+  const SteadyTime began = steady_now();
+  std::future<Work> taken =
+      std::async(std::launch::async, [&] { return desk.take(std::chrono::hours(1)); });
+  while (taken.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready)
+    desk.receipt(AlarmId{}, "ebues");
+  const Work work = taken.get();
+  EXPECT_GE(steady_now() - began, marks_gather);
+  EXPECT_EQ(work.settles.size(), 1u);
+  EXPECT_GE(work.receipts.size(), 1u) << "what came meanwhile goes with it";
+}
+
+TEST(Desk, AMailIsNeverKeptWaitingByMarks) {
+  Desk desk(1);
+  SteadyTime::duration fastest = std::chrono::hours(1);  // of many: the machine may be busy
+  for (std::uint64_t turn = 1; turn <= 100; ++turn) {
+    desk.settle(EpochId{7}, Lane::alarm, turn);
+    desk.post([](const Failure*) {});
+    const SteadyTime began = steady_now();
+    EXPECT_FALSE(desk.take(std::chrono::hours(1)).tasks.empty());
+    fastest = std::min(fastest, steady_now() - began);
+  }
+  EXPECT_LT(fastest, marks_gather);
 }
 
 }  // namespace
