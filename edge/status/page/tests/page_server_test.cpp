@@ -42,7 +42,7 @@ class PageServerTest : public ::testing::Test {
       if (photo_ == "wait") return is_waiting_.store(true);
       asio::post(context_, [done] { done(std::string("from-photo")); });
     };
-    server_ = std::move(*PageServer::open(context_, std::move(config), std::move(callbacks)));
+    server_ = PageServer::open(context_, std::move(config), std::move(callbacks)).value();
     thread_ = std::thread([this] { context_.run(); });
   }
   ~PageServerTest() override {
