@@ -201,6 +201,12 @@ TEST_F(ConfineTest, UnknownCallsLookLikeThoseOfAnOlderKernel) {
   EXPECT_EQ(confined([] { return error_of(::syscall(SYS_clone3, nullptr, 0)); }), ENOSYS);
   EXPECT_EQ(confined([] { return error_of(::syscall(SYS_memfd_create, "x", 0)); }), ENOSYS);
   EXPECT_EQ(confined([] { return error_of(::kill(::getppid(), 0)); }), ENOSYS);
+  EXPECT_EQ(
+      confined([] {  // a thread with a network of its own
+        return error_of(::syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNET,
+                                  nullptr, nullptr, nullptr, 0));
+      }),
+      ENOSYS);
 }
 
 TEST_F(ConfineTest, NoSocketsButThoseOfTheDoor) {
@@ -245,6 +251,7 @@ TEST_F(ConfineTest, FilesOfOthersAreOutOfReach) {
   EXPECT_EQ(error_of_open(at("/foreign/private.key"), O_RDONLY), EACCES);
   EXPECT_EQ(error_of_open(at("/foreign/new"), O_WRONLY | O_CREAT), EACCES);
   EXPECT_EQ(error_of_open("/tmp/alarmwire-left-behind", O_WRONLY | O_CREAT), EACCES);
+  ::chmod(at("/config/box.toml").c_str(), 0666);  // so that its rights are not the reason
   EXPECT_EQ(error_of_open(at("/config/box.toml"), O_RDWR), EACCES);
   EXPECT_EQ(error_of_open(at("/config/box.toml"), O_RDONLY), 0);
   EXPECT_EQ(error_of_open(at("/state/new"), O_RDWR | O_CREAT), 0);

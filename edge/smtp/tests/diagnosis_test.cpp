@@ -82,6 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"a mail, and no QUIT", ehlo + whole_mail, {}, leave},
                     Case{"a mail, and a connection left open", ehlo + whole_mail, {}, go_idle},
                     Case{"nothing at all", "", {}, leave},
+                    Case{"HELO behind EHLO", ehlo + "HELO cam\r\n" + whole_mail + bye, {}},
                     Case{"a login and no mail", ehlo + login + bye, {}}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -97,6 +98,14 @@ INSTANTIATE_TEST_SUITE_P(
              ehlo + "STARTTLS\r\n",
              {"no-common-cipher"},
              [](Setting& setting) { tls_fails(setting, "no shared cipher"); }},
+        Case{"says itself that no cipher suits it",
+             ehlo + "STARTTLS\r\n",
+             {"no-common-cipher"},
+             [](Setting& setting) { tls_fails(setting, "sslv3 alert handshake failure"); }},
+        Case{"a wrong version number behind STARTTLS",
+             ehlo + "STARTTLS\r\n",
+             {"tls-failed"},
+             [](Setting& setting) { tls_fails(setting, "wrong version number"); }},
         Case{"unknown CA",
              ehlo + "STARTTLS\r\n",
              {"certificate-refused"},
