@@ -71,8 +71,8 @@ class TimeLimit {
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
-  Result<sqlite::Database> database =
-      sqlite::Database::open(options.path, sqlite::Database::Mode::create, options.vfs);
+  Result<sqlite::Database> database = sqlite::Database::open(
+      options.path, sqlite::Database::Mode::create, sqlite::gather_wal_writes(options.vfs));
   if (database.has_error()) return database.error();
   std::unique_ptr<Store> store(new Store(std::move(*database)));
   Status done = make_private(options.path);  // before the WAL is made: it inherits the mode

@@ -161,8 +161,8 @@ Result<std::unique_ptr<Connection>> open_writer(const Config& config) {
   const std::string path = database_path(config);
   const Status made = make_file(config.directory, path);
   if (made.has_error()) return made.error();
-  Result<sqlite::Database> database =
-      sqlite::Database::open(path, sqlite::Database::Mode::create, config.vfs);
+  Result<sqlite::Database> database = sqlite::Database::open(path, sqlite::Database::Mode::create,
+                                                             sqlite::gather_wal_writes(config.vfs));
   if (database.has_error()) return database.error();
   auto connection = std::make_unique<Connection>(std::move(*database));
   const Status set = connection->database().exec(writer_pragmas(config));
