@@ -204,7 +204,14 @@ TEST_F(UplinkTest, nobody_waits_for_a_centre_from_which_nothing_at_all_is_heard)
   start_and_wait();
   EXPECT_TRUE(ask_stored(commit(Lane::live_alarm, 500), 60s).get());
   std::promise<void> gate;
-  std::thread silent([&] { centre.ask([&] { gate.get_future().wait(); }); });
+  std::promise<void> is_silent;
+  std::thread silent([&] {
+    centre.ask([&] {
+      is_silent.set_value();
+      gate.get_future().wait();
+    });
+  });
+  is_silent.get_future().wait();
   std::future<bool> stored = ask_stored(commit(Lane::live_alarm, 500), 60s);
   const bool came = is_answered(stored, 20s);
   const bool was_up = on_box([this] { return uplink->is_up(); });
