@@ -86,8 +86,8 @@ class Database {
 };
 
 // The name of a VFS over `vfs` (nullptr: the default one) that holds a WAL's writes back in memory
-// until a sync, a read, or other connections are to see them, and then writes them in one call. A
-// write's error is then the sync's. For the connection that writes. Thread-safe.
+// until a sync, a read, or other connections are to see them, and then writes them 64 KiB a call.
+// A write's error is then the sync's. For the connection that writes. Thread-safe.
 const char* gather_wal_writes(const char* vfs);
 
 // BEGIN IMMEDIATE on construction by begin(); rolled back unless commit() succeeded.

@@ -1,5 +1,5 @@
 // The VFS behind gather_wal_writes(). SQLite writes a WAL's frame in two calls, 24 bytes and a
-// page: a picture of 100 KiB is 50 system calls before its sync. Here they are one.
+// page: a picture of 100 KiB is some 50 system calls before its sync. Here they are two.
 #include <sqlite3.h>
 
 #include <algorithm>

@@ -69,7 +69,7 @@ std::string authority(const std::string& host, std::uint16_t port) {
 }
 
 bool are_equal(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return !b.empty() && a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 // What devices and browsers import: the box's authority, no secret.
