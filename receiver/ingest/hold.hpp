@@ -12,6 +12,8 @@
 
 namespace alarmwire::ingest {
 
+static_assert(full_pause_max < ledger::full_calm_default, "or its fault would flap");
+
 class Hold {
  public:
   enum class Answer : std::uint8_t { fine, neutral, busy, full };

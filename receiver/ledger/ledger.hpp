@@ -48,6 +48,10 @@ inline constexpr std::size_t state_text_bytes_max = 1000;  // of a mark or a han
 inline constexpr std::size_t refused_max = 4096;           // told to a box at one connect
 inline constexpr std::size_t read_limit_max = 1000;        // rows a read answers at most
 
+// "ledger-full" is over when a record was taken and for so long nothing was refused: whoever holds
+// back a record that found no room has asked again within that time.
+inline constexpr std::chrono::seconds full_calm_default{10};
+
 struct Config {
   std::string directory;  // holds ledger.db
   std::vector<std::string>
@@ -56,6 +60,7 @@ struct Config {
   std::uint64_t size_max_bytes = 0;  // of the file, a backstop; 0: the disk's own limit
   // What follows is for tests. Empty: asks the file system of `directory`.
   std::function<double()> disk_used_ratio;
+  std::chrono::milliseconds full_calm = full_calm_default;
   const char* synchronous = "FULL";  // the mutant "NORMAL" must be caught
 };
 

@@ -181,7 +181,7 @@ void Writer::commit_alone(Group group, std::size_t next) {
       return;
     }
     if (trouble == Trouble::full)
-      note_room(true, committed.error().diagnostics);
+      note_full(committed.error().diagnostics);
     else
       log::write(LEDGER_WRITE_FAILED,
                  {{"reason", committed.error().diagnostics}, {"party", group[next]->party}});
@@ -231,7 +231,8 @@ void Writer::deliver(std::span<std::unique_ptr<Write>> writes) {
   for (const Book::Stored& stored : news.stored) observer_.on_stored(stored.record);
   for (const Book::Marked& marked : news.marked)
     observer_.on_stage(marked.box, marked.id, marked.mark);
-  if (took_room) note_room(false, {});
+  if (took_room) room_since_full_ = true;
+  judge_room();
 }
 
 void Writer::fail(std::span<std::unique_ptr<Write>> writes, const Failure& failure) {
@@ -242,20 +243,23 @@ void Writer::fail_all(Group group) {
   fail(group, Failure(Errc::closed, "the ledger has stopped; the outcome is unknown"));
 }
 
-void Writer::note_room(bool full, const std::string& why) {
-  const SteadyTime now = steady_now();
-  if (full) last_full_ = now;
-  if (full == full_ || (!full && now - last_full_ < full_calm)) return;
-  full_ = full;
+void Writer::note_full(const std::string& why) {
+  last_full_ = steady_now();
+  room_since_full_ = false;
+  if (std::exchange(full_, true)) return;
   publish();
-  if (full)
-    log::write(LEDGER_FULL, {{"reason", why}});
-  else
-    log::write(LEDGER_FULL_OVER);
-  observer_.on_fault(
-      "ledger-full", "ledger",
-      full ? "the ledger has no room for new records: " + why : "the ledger takes records again",
-      !full);
+  log::write(LEDGER_FULL, {{"reason", why}});
+  observer_.on_fault("ledger-full", "ledger", "the ledger has no room for new records: " + why,
+                     false);
+}
+
+// Asked at every tick too: the record that proved the room may be the last one for hours.
+void Writer::judge_room() {
+  if (!full_ || !room_since_full_ || steady_now() - last_full_ < config_.full_calm) return;
+  full_ = false;
+  publish();
+  log::write(LEDGER_FULL_OVER);
+  observer_.on_fault("ledger-full", "ledger", "the ledger takes records again", true);
 }
 
 void Writer::publish() {
@@ -301,6 +305,7 @@ void Writer::tick() {
   const Result<std::uint64_t> used = book_->used_bytes();
   if (used.has_value()) used_bytes_ = *used;
   watch_disk();
+  judge_room();
   if (now < next_sweep_) return;
   next_sweep_ = now + sweep_interval;
   const auto sweep = [this]() -> Status {
@@ -372,7 +377,7 @@ bool Writer::survive(const Status& status, const char* doing) {
     die(status.error());
     return false;
   }
-  if (trouble_of(status.error()) == Trouble::full) note_room(true, status.error().diagnostics);
+  if (trouble_of(status.error()) == Trouble::full) note_full(status.error().diagnostics);
   log::write(LEDGER_WRITE_FAILED, {{"reason", status.error().diagnostics}, {"party", doing}});
   chores_after_ = steady_now() + chore_pause;
   return false;

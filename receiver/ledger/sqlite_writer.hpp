@@ -33,8 +33,6 @@ inline constexpr std::chrono::milliseconds tick_interval{1000};
 inline constexpr std::chrono::milliseconds notes_gather{20};
 inline constexpr std::chrono::seconds sweep_interval{600};
 inline constexpr std::chrono::seconds chore_pause{5};  // after a chore found no room
-// "ledger-full" is over when a record was taken and for so long none was refused.
-inline constexpr std::chrono::milliseconds full_calm{1000};
 
 class Writer {
  public:
@@ -71,7 +69,8 @@ class Writer {
   void tick();
   bool survive(const Status& status, const char* doing);  // false: the chore must be put off
   void watch_disk();
-  void note_room(bool full, const std::string& why);
+  void note_full(const std::string& why);
+  void judge_room();
   void publish();
   void die(const Failure& failure);
   void fail(std::span<std::unique_ptr<Write>> writes, const Failure& failure);
@@ -100,6 +99,7 @@ class Writer {
   bool chores_left_ = false;
   bool vacuum_wanted_ = true;
   bool full_ = false;
+  bool room_since_full_ = false;  // a record was taken after the last one refused
   SteadyTime last_full_{};
   SteadyTime next_tick_{};
   SteadyTime next_sweep_{};
