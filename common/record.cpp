@@ -50,7 +50,7 @@ Failure malformed(const char* what) {
 bool apply_field(Envelope& envelope, std::uint8_t tag, std::string_view value) {
   switch (static_cast<Tag>(tag)) {
     case Tag::kind:
-      if (value.size() != 1 || value[0] < 1 || value[0] > 3) return false;
+      if (value.size() != 1 || value[0] < 1 || value[0] > 4) return false;
       envelope.kind = static_cast<RecordKind>(value[0]);
       return true;
     case Tag::listener:
@@ -103,6 +103,8 @@ std::string_view to_string(RecordKind kind) {
       return "fault";
     case RecordKind::fault_end:
       return "fault-end";
+    case RecordKind::canary:
+      return "canary";
   }
   return "?";
 }
@@ -201,6 +203,20 @@ Hash RecordHasher::finish() {
   if (EVP_DigestFinal_ex(state_->context, hash.data(), &size) != 1 || size != hash.size())
     std::abort();
   state_.reset();
+  return hash;
+}
+
+const std::string& canary_envelope() {
+  static const std::string bytes = [] {
+    Envelope envelope;
+    envelope.kind = RecordKind::canary;
+    return encode_envelope(envelope);
+  }();
+  return bytes;
+}
+
+const Hash& canary_hash() {
+  static const Hash hash = RecordHasher(canary_envelope()).finish();
   return hash;
 }
 

@@ -24,6 +24,7 @@ enum class RecordKind : std::uint8_t {
   mail = 1,       // a device's mail
   fault = 2,      // something is wrong: of the box, of a device, or of the centre
   fault_end = 3,  // and now it is over
+  canary = 4,     // nothing but the proof that a record gets through; its raw bytes are empty
 };
 std::string_view to_string(RecordKind kind);
 
@@ -95,5 +96,14 @@ struct RecordHeader {
       0;  // box's clock: just before the commit that made it durable was asked for
   std::uint32_t repeats = 0;  // byte-identical resends that joined this record
 };
+
+// The record by which a box proves that its way to the centre is open when nothing else goes: the
+// ledger notes its place and keeps nothing of it, no outlet and no list has it. Its bytes are
+// always the same, so that no alarm can be taken for one.
+const std::string& canary_envelope();
+const Hash& canary_hash();
+inline bool is_canary(const RecordHeader& header) {
+  return header.hash == canary_hash();
+}
 
 }  // namespace alarmwire

@@ -37,7 +37,7 @@ boost::json::object to_json(const RecordHeader& header) {
   if (!envelope->known_by.empty()) object["known_by"] = scrub_utf8(envelope->known_by);
   object["from"] = scrub_utf8(envelope->reverse_path);
   object["to"] = strings(envelope->recipients);
-  if (envelope->kind != RecordKind::mail) {
+  if (envelope->kind == RecordKind::fault || envelope->kind == RecordKind::fault_end) {
     object["fault_code"] = scrub_utf8(envelope->fault_code);
     object["fault_subject"] = scrub_utf8(envelope->fault_subject);
     object["fault_reason"] = scrub_utf8(envelope->fault_reason);

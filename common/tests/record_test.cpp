@@ -74,7 +74,7 @@ TEST(Envelope, RefusesWhatIsOff) {
   EXPECT_FALSE(decodes(""));
   EXPECT_FALSE(decodes("\x01"));
   EXPECT_FALSE(decodes("\x02" + field(1, "\x01")));
-  EXPECT_FALSE(decodes("\x01" + field(1, "\x04")));
+  EXPECT_FALSE(decodes("\x01" + field(1, "\x05")));
   EXPECT_FALSE(decodes("\x01" + field(1, "")));
   EXPECT_FALSE(decodes("\x01" + field(3, "no kind first")));
   EXPECT_FALSE(decodes(mail_start + field(1, "\x01")));

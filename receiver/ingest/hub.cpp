@@ -239,6 +239,9 @@ void Ingest::Hub::was_stored(BoxState& box, const ledger::StoreResult& result) {
       ++status.stored;
       status.last_stored_us = result.stored_us;
     }
+    if (result.verdict == Verdict::stored || result.verdict == Verdict::noted ||
+        result.verdict == Verdict::duplicate || result.verdict == Verdict::known)
+      status.last_acknowledged_us = wall_now_us();
     status.duplicates +=
         result.verdict == Verdict::duplicate || result.verdict == Verdict::known ? 1 : 0;
     status.conflicts += result.verdict == Verdict::conflict ? 1 : 0;

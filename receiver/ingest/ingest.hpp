@@ -71,6 +71,7 @@ struct BoxStatus {
   std::uint64_t refused = 0;  // tombstones
   std::uint64_t held = 0;     // answers held back because the ledger was busy or full
   WallTimeUs last_stored_us = 0;
+  WallTimeUs last_acknowledged_us = 0;  // end to end: anything of the box, a canary too
   // What the box says of itself:
   std::uint64_t waiting_records = 0;
   WallTimeUs oldest_waiting_us = 0;  // box's clock; 0: nothing waits

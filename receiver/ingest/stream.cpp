@@ -29,6 +29,7 @@ link::StoreOutcome outcome_of(const Result<ledger::StoreResult>& result) {
   outcome.cursor = result->cursor;
   switch (result->verdict) {
     case StoreVerdict::stored:
+    case StoreVerdict::noted:
       outcome.verdict = Verdict::stored;
       break;
     case StoreVerdict::duplicate:

@@ -95,6 +95,7 @@ struct StoreResult {
     duplicate,  // same identity, same hash: was there; cursor written again
     known,  // same alarm id and hash under another identity (salvage, refill): cursor advanced, not
             // inserted
+    noted,  // a canary: the cursor is durable, the record itself is not kept
     conflict,       // same identity, other hash: nothing overwritten; a fault was booked
     gap,            // seq is not cursor + 1: nothing done; `cursor` says where to go on
     hash_mismatch,  // the bytes do not have the hash they came with: nothing done, staged bytes

@@ -24,7 +24,8 @@ StoreResult::Verdict judge(const Facts& facts) {
     return facts.bytes_match ? Verdict::conflict : Verdict::hash_mismatch;
   }
   if (!facts.bytes_match) return Verdict::hash_mismatch;
-  return facts.known_elsewhere ? Verdict::known : Verdict::stored;
+  if (facts.known_elsewhere) return Verdict::known;
+  return facts.is_canary ? Verdict::noted : Verdict::stored;
 }
 
 bool wants_bytes(const Facts& facts) {

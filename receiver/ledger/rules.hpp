@@ -20,6 +20,7 @@ struct Facts {
   std::optional<bool> identity_has_same_hash;
   bool known_elsewhere = false;  // same box, alarm id and hash under another identity, now or once
   bool bytes_match = false;      // the bytes have the hash they came with; see wants_bytes()
+  bool is_canary = false;
 };
 
 StoreResult::Verdict judge(const Facts& facts);

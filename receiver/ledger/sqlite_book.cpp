@@ -167,6 +167,7 @@ Result<StoreResult> Book::store(const Incoming& incoming, bool body_matches) {
 
   Facts facts;
   facts.seq = header.key.seq;
+  facts.is_canary = is_canary(header);
   facts.cursor = *standing_at;
   std::optional<Standing> there;
   if (facts.seq <= facts.cursor) {
@@ -199,7 +200,8 @@ Result<StoreResult> Book::store(const Incoming& incoming, bool body_matches) {
     result.position = there->position;
     result.stored_us = there->stored_us;
   }
-  if (verdict == Verdict::known) result.cursor = header.key.seq;
+  if (verdict == Verdict::known || verdict == Verdict::noted) result.cursor = header.key.seq;
+  if (verdict == Verdict::noted) result.stored_us = now_us_;
   // Also a duplicate writes: no answer leaves before a commit of its own has returned.
   const Status moved = set_cursor(cursor_key, result.cursor);
   if (moved.has_error()) return moved.error();

@@ -130,7 +130,8 @@ Preparation prepare_letter(const ledger::Ledger& ledger, const sites::Sites& sit
   marks.repeat = job.maybe_repeat || prepared.record.replayed;
   const sites::Language language = sites.language(prepared.record.box, config.language);
   prepared.letter.size_bytes = prepared.record.header.size;
-  if (prepared.envelope.kind == RecordKind::mail) {
+  const RecordKind kind = prepared.envelope.kind;
+  if (kind != RecordKind::fault && kind != RecordKind::fault_end) {
     address_mail(prepared, sites, config, marks);
     if (prepared.letter.to.front().empty())
       return NotToSend{"a test, and no test_address is configured"};

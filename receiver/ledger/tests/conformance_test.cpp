@@ -82,6 +82,39 @@ TEST_P(Conformance, a_salvaged_alarm_is_known_and_advances_its_new_lane) {
   EXPECT_EQ(memory.stored().size(), 1u);
 }
 
+TEST_P(Conformance, a_canary_moves_its_cursor_and_leaves_nothing_else) {
+  Incoming canary = alarm("site-a", epoch, Lane::routine, 1, "");
+  canary.header.envelope = canary_envelope();
+  canary.header.hash = canary_hash();
+  const Result<StoreResult> noted = store(*ledger, canary);
+  ASSERT_TRUE(noted.has_value());
+  EXPECT_EQ(noted->verdict, Verdict::noted);
+  EXPECT_EQ(noted->cursor, 1u);
+  EXPECT_GT(noted->stored_us, 0);
+  EXPECT_EQ(verdict(canary), Verdict::duplicate);  // its Settled was lost
+  reopen();
+  EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::routine), 1u);
+  EXPECT_EQ(verdict(canary), Verdict::duplicate);
+  EXPECT_EQ(verdict(alarm("site-a", epoch, Lane::routine, 2)), Verdict::stored);
+  EXPECT_EQ(ledger->snapshot().records, 1u);
+  EXPECT_EQ(memory.stored().size(), 1u);
+  EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 1u);
+}
+
+TEST_P(Conformance, an_alarm_that_calls_itself_a_canary_is_kept) {
+  Incoming sly = alarm("site-a", epoch, Lane::alarm, 1);
+  Envelope envelope = *decode_envelope(sly.header.envelope);
+  envelope.kind = RecordKind::canary;
+  sly.header.envelope = encode_envelope(envelope);
+  RecordHasher hasher(sly.header.envelope);
+  hasher.update(sly.body);
+  sly.header.hash = hasher.finish();
+  EXPECT_EQ(verdict(sly), Verdict::stored);
+  sly.header.hash = canary_hash();  // and this is a lie
+  sly.header.key.seq = 2;
+  EXPECT_EQ(verdict(sly), Verdict::hash_mismatch);
+}
+
 TEST_P(Conformance, a_conflict_overwrites_nothing_and_books_one_fault) {
   const Incoming incoming = alarm("site-a", epoch, Lane::alarm, 1);
   ASSERT_EQ(verdict(incoming), Verdict::stored);
