@@ -14,6 +14,7 @@
 #include "cli/device_commands.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/provisioning_commands.hpp"
+#include "cli/site_commands.hpp"
 #include "cli/test_mail.hpp"
 #include "common/text.hpp"
 #include "provisioning/qr/label_sheet.hpp"
@@ -37,6 +38,8 @@ struct Wish {
   AlarmList list;
   TicketWish ticket;
   EnrolWish enrolment;
+  SiteWish site;
+  SitesWish sites;
   std::int64_t number = 0;
   TestMail test;
   bool watch = false;
@@ -142,6 +145,49 @@ void add_box_commands(CLI::App& app, Wish& wish) {
       ->required();
 }
 
+// --expires, --approve, --endpoint.
+void add_ticket_terms(CLI::App* sub, TicketWish& ticket) {
+  sub->add_option("--expires", ticket.expires, "How long it is good: 90m, 12h, 7d");
+  sub->add_option("--approve", ticket.approve, "Who lets the box in")
+      ->check(CLI::IsMember({"auto", "manual"}));
+  sub->add_option("--endpoint", ticket.endpoints,
+                  "Where the box finds this centre, HOST:PORT (without: as configured)");
+}
+
+void add_config_make(CLI::App* config, Wish& wish) {
+  CLI::App* const make =
+      verb(config, wish, "make", "An alarmwire.toml for a stick: ticket, network, devices",
+           [&](const Context& context) {
+             if (!wish.sites.table.empty()) return make_site_configs(context, wish.sites);
+             if (!wish.site.ticket_file.empty()) return make_site_config(context, wish.site);
+             return context.fail(daemon::exit_usage, "want --ticket-file FILE or --sites TABLE");
+           });
+  SiteWish& site = wish.site;
+  CLI::Option* const file =
+      make->add_option("--ticket-file", site.ticket_file, "The ticket's text; the rest to stdout");
+  make->add_option("--lan", site.lan, "The devices' side: dhcp, or like 192.168.10.2/24")
+      ->needs(file);
+  make->add_option("--lan-vlan", site.lan_vlan, "Its VLAN")->needs(file);
+  make->add_option("--uplink", site.uplink, "Towards the centre, where that is another port")
+      ->needs(file);
+  make->add_option("--uplink-vlan", site.uplink_vlan, "Its VLAN")->needs(file);
+  make->add_option("--gateway", site.gateway, "The way out, without DHCP")->needs(file);
+  make->add_option("--dns", site.dns, "Servers for names")->needs(file);
+  make->add_option("--device", site.devices, "A device, NAME=ADDRESS or NAME=MAC")->needs(file);
+  CLI::Option* const table =
+      make->add_option("--sites", wish.sites.table, "Many: a table (CSV), one site a row")
+          ->excludes(file);
+  CLI::Option* const folder = make->add_option("--out", wish.sites.folder,
+                                               "The folder that gets SITE/alarmwire.toml for each")
+                                  ->needs(table);
+  table->needs(folder);
+  make->add_flag("--skip-existing", wish.sites.skip_existing, "Leave out sites that are there")
+      ->needs(table);
+  add_ticket_terms(make, wish.sites.ticket);
+  for (const char* const terms : {"--expires", "--approve", "--endpoint"})
+    make->get_option(terms)->needs(table);
+}
+
 void add_ticket_commands(CLI::App& app, Wish& wish) {
   CLI::App* const ticket = noun(app, "ticket", "The centre's tickets: the right to enrol one box");
   CLI::App* const create =
@@ -149,11 +195,7 @@ void add_ticket_commands(CLI::App& app, Wish& wish) {
            [&](const Context& context) { return create_ticket(context, wish.ticket); });
   create->add_option("--site", wish.ticket.site, "The id its box will have")->required();
   create->add_option("--name", wish.ticket.name, "The site's name, for people");
-  create->add_option("--expires", wish.ticket.expires, "How long it is good: 90m, 12h, 7d");
-  create->add_option("--approve", wish.ticket.approve, "Who lets the box in")
-      ->check(CLI::IsMember({"auto", "manual"}));
-  create->add_option("--endpoint", wish.ticket.endpoints,
-                     "Where the box finds this centre, HOST:PORT (without: as configured)");
+  add_ticket_terms(create, wish.ticket);
   create->add_option("--png", wish.ticket.png_file, "The QR code as a picture; the file to write");
   CLI::Option* const label =
       create->add_option("--label-pdf", wish.ticket.label_file,
@@ -237,9 +279,11 @@ void add_local_commands(CLI::App& app, Wish& wish) {
   address->add_option("--prefix", wish.prefix, "The installation's range, from key prefix")
       ->required();
   address->add_option("PUBLICKEY", wish.key, "The public key")->required();
-  CLI::App* const check = verb(
-      noun(app, "config", "Configuration files"), wish, "check", "Say what is wrong with a file",
-      [&](const Context& context) { return check_config(context, wish.file, wish.role); });
+  CLI::App* const config = noun(app, "config", "Configuration files");
+  add_config_make(config, wish);
+  CLI::App* const check =
+      verb(config, wish, "check", "Say what is wrong with a file",
+           [&](const Context& context) { return check_config(context, wish.file, wish.role); });
   check->add_option("FILE", wish.file, "For example /etc/alarmwire/edge.toml")->required();
   check->add_option("--for", wish.role, "Whose file it is, when its name does not say so")
       ->check(CLI::IsMember({"edge", "receiver", "tunnel"}));

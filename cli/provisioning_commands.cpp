@@ -12,6 +12,7 @@
 #include "cli/render_status.hpp"
 #include "common/clock.hpp"
 #include "common/files.hpp"
+#include "provisioning/plain_text.hpp"
 #include "provisioning/qr/label_sheet.hpp"
 #include "provisioning/qr/qr_code.hpp"
 #include "provisioning/qr/qr_photo.hpp"
@@ -39,11 +40,6 @@ std::int64_t seconds_in(const std::string& text) {
          : unit == "h" ? count * 3600
          : unit == "d" ? count * 86'400
                        : 0;
-}
-
-Result<boost::json::value> ask_as_user(const Context& context, boost::json::object request) {
-  request["by"] = user_name();
-  return ask(context, request);
 }
 
 // Asks, and shows the answer by `render`, or as JSON.
@@ -146,25 +142,37 @@ void render_fresh_ticket(const Context& context, const JsonView& ticket, const s
 
 // --- at the box ---
 
-Result<std::string> ticket_from_stdin(const Context& context) {
+// A keyboard or a scanner at the box. A slip of either costs another try only.
+Result<provisioning::Ticket> ticket_from_terminal(const Context& context) {
   std::string text;
-  if (::isatty(STDIN_FILENO) == 1) {
-    if (!context.json) context.err << "The ticket, then Enter: " << std::flush;
-    std::getline(std::cin, text);
-    return text;
+  while (true) {
+    if (!context.json) context.err << "Type or scan the ticket, then Enter: " << std::flush;
+    if (!std::getline(std::cin, text)) return Failure(Errc::closed, "no ticket was given");
+    Result<provisioning::Ticket> ticket = provisioning::parse_ticket(text);
+    if (ticket || context.json) return ticket;
+    context.err << "This cannot be used: " << ticket.error().diagnostics << "\n";
   }
-  char c = 0;
-  while (text.size() <= provisioning::ticket_text_bytes_max && std::cin.get(c)) text += c;
-  return text;
 }
 
-Result<std::string> ticket_text(const Context& context, const EnrolWish& wish) {
+Result<provisioning::Ticket> ticket_from_stdin(const Context& context) {
+  if (::isatty(STDIN_FILENO) == 1) return ticket_from_terminal(context);
+  std::string text;
+  char c = 0;
+  while (text.size() <= provisioning::ticket_file_bytes_max && std::cin.get(c)) text += c;
+  return parse_ticket_file(text);
+}
+
+Result<provisioning::Ticket> ticket_of(const Context& context, const EnrolWish& wish) {
   if (!wish.photo_file.empty()) {
     const Result<std::string> photo = read_file(wish.photo_file, qr::photo_bytes_max);
-    return photo ? qr::read_photo(*photo) : photo;
+    const Result<std::string> text = photo ? qr::read_photo(*photo) : photo;
+    if (!text) return text.error();
+    return provisioning::parse_ticket(*text);
   }
   if (wish.ticket_file.empty() || wish.ticket_file == "-") return ticket_from_stdin(context);
-  return read_file(wish.ticket_file, provisioning::ticket_text_bytes_max);
+  const auto text = read_file(wish.ticket_file, provisioning::ticket_file_bytes_max);
+  if (!text) return text.error();
+  return parse_ticket_file(*text);
 }
 
 // Prints what is new of each state; says at the end how it went.
@@ -211,21 +219,38 @@ class Progress {
 
 }  // namespace
 
-int create_ticket(const Context& context, const TicketWish& wish) {
+Result<boost::json::value> ask_as_user(const Context& context, boost::json::object request) {
+  request["by"] = user_name();
+  return ask(context, request);
+}
+
+Result<provisioning::Ticket> parse_ticket_file(std::string_view bytes) {
+  const Result<std::string> text = provisioning::plain_text(bytes);
+  if (!text) return text.error();
+  return provisioning::parse_ticket(*text);
+}
+
+Result<boost::json::object> ticket_request(const TicketWish& wish) {
   boost::json::object request{{"command", "ticket-create"}, {"site", wish.site}};
   if (!wish.name.empty()) request["name"] = wish.name;
   if (!wish.approve.empty()) request["approve"] = wish.approve;
   if (!wish.expires.empty()) {
     const std::int64_t seconds = seconds_in(wish.expires);
     if (seconds == 0)
-      return context.fail(daemon::exit_usage, "--expires is of the form 90m, 12h or 7d");
+      return Failure(Errc::invalid_argument, "--expires is of the form 90m, 12h or 7d");
     request["expires_s"] = seconds;
   }
   boost::json::array endpoints;
   for (const std::string& endpoint : wish.endpoints)
     endpoints.push_back(boost::json::string(endpoint));
   request["endpoints"] = std::move(endpoints);
-  const auto answer = ask_as_user(context, std::move(request));
+  return request;
+}
+
+int create_ticket(const Context& context, const TicketWish& wish) {
+  auto request = ticket_request(wish);
+  if (!request) return context.fail(daemon::exit_usage, request.error().diagnostics);
+  const auto answer = ask_as_user(context, std::move(*request));
   if (answer.has_error()) return context.fail(answer.error());
   const std::string text = JsonView(*answer).text("text");
   const Result<qr::Code> code = qr::encode(text);
@@ -305,10 +330,10 @@ int show_journal(const Context& context) {
 }
 
 int enrol(const Context& context, const EnrolWish& wish) {
-  const Result<std::string> text = ticket_text(context, wish);
-  if (text.has_error()) return context.fail(daemon::exit_failed, text.error().diagnostics);
-  if (const auto ticket = provisioning::parse_ticket(*text); ticket.has_error())
-    return context.fail(daemon::exit_failed, ticket.error().diagnostics);
+  const Result<provisioning::Ticket> ticket = ticket_of(context, wish);
+  if (!ticket) return context.fail(daemon::exit_failed, ticket.error().diagnostics);
+  const Result<std::string> text = provisioning::format_ticket(*ticket);
+  if (!text) return context.fail(daemon::exit_failed, text.error().diagnostics);
   Result<control::Client> client = connect(context);
   if (client.has_error()) return context.fail(client.error());
   Progress progress(context);

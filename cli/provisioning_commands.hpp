@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/context.hpp"
+#include "provisioning/ticket.hpp"
 
 namespace alarmwire::cli {
 
@@ -21,6 +22,13 @@ struct TicketWish {
   std::string label_file;  // a page of labels, PDF
   int label_place = 1;     // on the page, 1 to 8
 };
+
+// The request that asks the centre for it; Errc::invalid_argument where a word is not understood.
+Result<boost::json::object> ticket_request(const TicketWish& wish);
+// Asks, and says for the journal who does.
+Result<boost::json::value> ask_as_user(const Context& context, boost::json::object request);
+// A ticket's text as files have it.
+Result<provisioning::Ticket> parse_ticket_file(std::string_view bytes);
 
 int create_ticket(const Context& context, const TicketWish& wish);
 int list_tickets(const Context& context);

@@ -126,17 +126,35 @@ std::string to_base32(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
+// What a keyboard types for a colon or a dash when machine and keyboard (or scanner) disagree about
+// its layout, German against US, in either direction.
+constexpr std::array<std::string_view, 4> colons{":", "\xc3\x96", "\xc3\xb6", ">"};
+constexpr std::array<std::string_view, 4> dashes{"-", "\xc3\x9f", "?", "/"};
+
+template <std::size_t N>
+std::size_t length_of_one(std::string_view text, const std::array<std::string_view, N>& words) {
+  for (const std::string_view word : words)
+    if (text.starts_with(word)) return word.size();
+  return 0;
+}
+
 // Upper case, without what stands between characters, without the name in front.
 std::string squeeze(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a text file from Windows
   std::string squeezed;
-  for (char c : text) {
-    if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-') continue;
+  bool has_name = false;
+  while (!text.empty()) {
+    const char c = text.front();
+    std::size_t skipped = c == ' ' || c == '\t' || c == '\r' || c == '\n' ? 1 : 0;
+    if (skipped == 0) skipped = length_of_one(text, dashes);
+    if (skipped == 0 && has_name && squeezed.empty()) skipped = length_of_one(text, colons);
+    text.remove_prefix(std::max<std::size_t>(skipped, 1));
+    if (skipped != 0) continue;
     squeezed += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    if (has_name || squeezed != name) continue;
+    has_name = true;
+    squeezed.clear();
   }
-  if (squeezed.starts_with("\xef\xbb\xbf")) squeezed.erase(0, 3);  // a text file from Windows
-  if (!squeezed.starts_with(name)) return squeezed;
-  squeezed.erase(0, name.size());
-  if (squeezed.starts_with(':')) squeezed.erase(0, 1);
   return squeezed;
 }
 
@@ -187,6 +205,22 @@ Result<Ticket> read_fields(std::span<const std::uint8_t> bytes) {
   return ticket;
 }
 
+Result<Ticket> read_base32(std::string_view squeezed) {
+  const Result<SecretBytes> bytes = from_base32(squeezed);
+  if (!bytes) return bytes.error();
+  if (bytes->empty()) return bad("there is no ticket in it");
+  if (bytes->front() != version)
+    return bad("this is no ticket, or one for a newer version of Alarmwire");
+  if (bytes->size() <= checksum_bytes + 1) return bad("the ticket is not complete");
+  const auto content = std::span<const std::uint8_t>(*bytes).first(bytes->size() - checksum_bytes);
+  const auto checksum = checksum_of(content);
+  if (!std::equal(checksum.begin(), checksum.end(), bytes->end() - checksum_bytes))
+    return bad(
+        "the ticket has a wrong character, or its end is missing: compare it with the "
+        "printed one");
+  return read_fields(content);
+}
+
 }  // namespace
 
 Result<std::string> format_ticket(const Ticket& ticket) {
@@ -210,20 +244,19 @@ Result<std::string> format_ticket(const Ticket& ticket) {
 Result<Ticket> parse_ticket(std::string_view text) {
   if (text.size() > ticket_text_bytes_max) return bad("this is too long for a ticket");
   std::string squeezed = squeeze(text);
-  const Result<SecretBytes> bytes = from_base32(squeezed);
+  Result<Ticket> ticket = read_base32(squeezed);
+  if (!ticket) {  // Y and Z change places between German and US keyboards; the checksum tells
+    for (char& c : squeezed) c = c == 'Y' ? 'Z' : c == 'Z' ? 'Y' : c;
+    if (Result<Ticket> exchanged = read_base32(squeezed)) ticket = std::move(exchanged);
+  }
   OPENSSL_cleanse(squeezed.data(), squeezed.size());
-  if (!bytes) return bytes.error();
-  if (bytes->empty()) return bad("there is no ticket in it");
-  if (bytes->front() != version)
-    return bad("this is no ticket, or one for a newer version of Alarmwire");
-  if (bytes->size() <= checksum_bytes + 1) return bad("the ticket is not complete");
-  const auto content = std::span<const std::uint8_t>(*bytes).first(bytes->size() - checksum_bytes);
-  const auto checksum = checksum_of(content);
-  if (!std::equal(checksum.begin(), checksum.end(), bytes->end() - checksum_bytes))
-    return bad(
-        "the ticket has a wrong character, or its end is missing: compare it with the "
-        "printed one");
-  return read_fields(content);
+  return ticket;
+}
+
+bool needs_dns(const Ticket& ticket) {
+  return std::none_of(
+      ticket.endpoints.begin(), ticket.endpoints.end(),
+      [](const tunnel::EndpointName& endpoint) { return endpoint.literal().has_value(); });
 }
 
 }  // namespace alarmwire::provisioning

@@ -12,7 +12,9 @@
 //   last 3  the first bytes of SHA-256 over all before
 //
 // Reading forgives what hands and eyes do: blanks, line ends, dashes, lower case, O for 0, I and L
-// for 1, a missing name in front. It never forgives a wrong character: the checksum tells.
+// for 1, a missing name in front; and a keyboard or scanner of another layout than the machine's
+// (German against US: Y and Z exchanged, other signs for colon and dash), where the checksum then
+// holds. It never forgives a wrong character: the checksum tells.
 // Thread-safety: values and pure functions.
 #pragma once
 
@@ -30,6 +32,8 @@ namespace alarmwire::provisioning {
 inline constexpr std::size_t ticket_endpoints_max = 4;
 inline constexpr std::size_t ticket_name_bytes_max = 100;   // of a host name
 inline constexpr std::size_t ticket_text_bytes_max = 4096;  // of what people give us as a ticket
+// Of a file with a ticket: what programs wrap around the text, up to two bytes a character.
+inline constexpr std::size_t ticket_file_bytes_max = 2 * ticket_text_bytes_max + 2;
 
 struct Ticket {
   tunnel::TicketSecret secret;
@@ -45,5 +49,8 @@ Result<std::string> format_ticket(const Ticket& ticket);
 // Errc::invalid_argument with what is wrong, for the person who typed or scanned it. The text of
 // the ticket is not in it.
 Result<Ticket> parse_ticket(std::string_view text);
+
+// The centre is known by names only: the box has to ask a DNS server.
+bool needs_dns(const Ticket& ticket);
 
 }  // namespace alarmwire::provisioning

@@ -59,6 +59,47 @@ TEST(Ticket, ForgivesWhatHandsAndEyesDo) {
   EXPECT_EQ(parse_ticket(text.substr(10)).value(), ticket) << "without the name in front";
 }
 
+std::string typed_elsewhere(std::string text, bool is_german_machine) {
+  std::string typed;
+  for (const char c : text) {
+    if (c == 'Y' || c == 'y')
+      typed += c == 'Y' ? 'Z' : 'z';
+    else if (c == 'Z' || c == 'z')
+      typed += c == 'Z' ? 'Y' : 'y';
+    else if (c == ':')
+      typed += is_german_machine ? "\xc3\x96" : ">";
+    else if (c == '-')
+      typed += is_german_machine ? "\xc3\x9f" : "/";
+    else
+      typed += c;
+  }
+  return typed;
+}
+
+// A scanner that types as on a US keyboard, at a machine set to German, and the other way round.
+TEST(Ticket, IsReadFromAKeyboardOfAnotherLayout) {
+  Ticket ticket = make_ticket({"centre.example.org:51820"});
+  std::size_t concerned = 0;
+  for (std::uint8_t secret = 0; secret < 40; ++secret) {
+    ticket.secret.bytes.fill(static_cast<std::uint8_t>(secret * 37));
+    const std::string text = format_ticket(ticket).value();
+    if (text.find_first_of("YZ") != std::string::npos) ++concerned;
+    for (const bool is_german_machine : {true, false}) {
+      std::string dashed = text;
+      dashed.insert(30, "-");
+      const std::string typed = typed_elsewhere(dashed, is_german_machine);
+      EXPECT_EQ(parse_ticket(typed).value(), ticket) << typed;
+      std::string lower = typed_elsewhere(text, is_german_machine);
+      for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+      EXPECT_EQ(parse_ticket(lower).value(), ticket) << lower;
+    }
+  }
+  EXPECT_GT(concerned, 10U) << "there was something to exchange";
+  std::string wrong = typed_elsewhere(format_ticket(ticket).value(), true);
+  wrong[40] = wrong[40] == '7' ? '8' : '7';
+  EXPECT_THAT(why(wrong), HasSubstr("wrong character"));
+}
+
 TEST(Ticket, NoSingleWrongCharacterPasses) {
   const std::string text = format_ticket(make_ticket({"198.51.100.2:51820"})).value();
   const Ticket ticket = parse_ticket(text).value();

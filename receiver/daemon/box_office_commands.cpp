@@ -136,6 +136,8 @@ void BoxOffice::create_ticket(const json::object& request, const Reply& reply) {
   if (seconds == 0 ||
       seconds > static_cast<std::uint64_t>(std::chrono::seconds(ticket_expires_max).count()))
     return reply->error("a ticket lasts 1 second to 365 days");
+  if (control::flag_of(request, "only_check"))  // before the first of many
+    return reply->result(json::value{{"needs_dns", provisioning::needs_dns(ticket)}});
   provisioning::NewTicket fresh;
   fresh.bootstrap_key = keys->public_key;
   fresh.preshared_key = keys->preshared_key;
