@@ -114,7 +114,8 @@ Status hold(const Policy& policy) {
   if (Status held = restrict_calls(policy); held.has_error()) return held.error();
   if (*landlock == 0) log::write(CONFINE_IN_PART);
   std::vector<std::string> reach = policy.readable;
-  reach.insert(reach.end(), policy.own_folders.begin(), policy.own_folders.end());
+  for (const auto* const folders : {&policy.own_folders, &policy.shared_folders})
+    reach.insert(reach.end(), folders->begin(), folders->end());
   reach.push_back(policy.state_directory);
   remember_reach(std::move(reach));
   log::write(CONFINE_DONE, {{"user", std::to_string(::geteuid())},

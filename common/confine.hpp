@@ -4,7 +4,8 @@
 //
 // Promises: after hold() no thread of the process has a capability, none can gain one (also not by
 // running a program: it cannot run any), and
-//   - files: only `own_folders` can be written, only `readable` and the system's own be read
+//   - files: only `own_folders` and `shared_folders` can be written, only `readable` and the
+//   system's own be read
 //     (Landlock; a kernel without it leaves this to the files' rights, and the log says so);
 //   - network: sockets of IPv4, IPv6, Unix and netlink's route family only, none raw; TCP ports as
 //     the policy says where the kernel can tell (Landlock since Linux 6.7);
@@ -34,6 +35,8 @@ struct Policy {
   std::string state_directory;              // its own, and where the crash note goes
   std::vector<std::string> own_folders;     // more of its own, with all below; made if missing
   std::vector<std::string> socket_folders;  // where it makes a Unix socket, and nothing else
+  std::vector<std::string> shared_folders;  // plain files of others' are read and replaced in it,
+                                            // with all below; missing: no matter
   std::vector<std::string> readable;        // files or folders, with all below; missing: no matter
   std::vector<std::string> out_of_reach;    // files it must not be able to open: logged if it can
   bool asks_dns = false;                    // UDP sockets

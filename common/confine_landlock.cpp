@@ -47,6 +47,11 @@ constexpr std::uint64_t own_access = file_access | LANDLOCK_ACCESS_FS_READ_DIR |
                                      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                                      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REFER;
 
+// As own_access, for plain files only.
+constexpr std::uint64_t shared_access = file_access | LANDLOCK_ACCESS_FS_READ_DIR |
+                                        LANDLOCK_ACCESS_FS_MAKE_REG |
+                                        LANDLOCK_ACCESS_FS_REMOVE_FILE;
+
 // Libraries, certificates, time zones, resolver, what the kernel tells of itself.
 constexpr const char* system_paths[] = {"/etc",
                                         "/usr",
@@ -139,6 +144,7 @@ Status fill(Ruleset& ruleset, const Policy& policy) {
   const Group groups[] = {
       {{std::begin(system_paths), std::end(system_paths)}, read_access},
       {policy.readable, read_access},
+      {policy.shared_folders, shared_access},
       {policy.socket_folders, socket_access},
       {policy.own_folders, own_access},
       {{policy.state_directory}, own_access},

@@ -9,7 +9,6 @@
 namespace alarmwire::edge {
 
 using Standing = page::BoxState::Standing;
-using provisioning::Step;
 
 int open_page_socket(const page::Config& config) {
   if (!config.is_wanted()) return -1;
@@ -46,23 +45,18 @@ Status BoxPage::enrol(const std::string& ticket) {
   return enroller_->begin(ticket, false);
 }
 
-// The tunnel's word is up to a second old; the enroller's is not.
-Standing BoxPage::standing(const status::BoxFigures& figures) const {
+Standing BoxPage::standing() const {
   if (enroller_ == nullptr) return Standing::enrolled;
-  const Step step = enroller_->view().step;
-  if (step == Step::tunnel || step == Step::alarm || step == Step::done) return Standing::enrolled;
-  if (!figures.tunnel) return Standing::unknown;
-  const boost::json::value* const enrolment = figures.tunnel->if_contains("enrolment");
-  if (enrolment == nullptr || !enrolment->is_object()) return Standing::unknown;
-  const bool is_enrolled = control::text_of(enrolment->get_object(), "state") == "enrolled";
-  return is_enrolled ? Standing::enrolled : Standing::open;
+  const std::optional<bool> is_enrolled = enroller_->is_enrolled();
+  if (!is_enrolled) return Standing::unknown;
+  return *is_enrolled ? Standing::enrolled : Standing::open;
 }
 
 page::BoxState BoxPage::state() const {
   const status::BoxFigures figures = figures_();
   const boost::json::object described = status::describe(figures);
   page::BoxState state;
-  state.standing = standing(figures);
+  state.standing = standing();
   if (enroller_ != nullptr) state.enrolment = enroller_->view();
   state.colour = control::text_of(described, "verdict");
   state.reason = control::text_of(described, "verdict_reason");

@@ -31,7 +31,7 @@ class BoxPage {
 
  private:
   page::BoxState state() const;
-  page::BoxState::Standing standing(const status::BoxFigures& figures) const;
+  page::BoxState::Standing standing() const;
   Status enrol(const std::string& ticket);
 
   const std::function<status::BoxFigures()> figures_;

@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::uint64_t mib = 1024 * 1024;
+constexpr std::size_t stick_folders_max = 8;
 
 spool::Config parse_spool(config::Table table, const std::string& state_directory) {
   spool::Config config;
@@ -27,6 +28,20 @@ std::vector<std::string> named_files(config::Table& root, const smtp::TlsConfig&
   for (config::Table& user : root.table("smtp").tables("user"))
     files.push_back(user.string("password_file", ""));
   return files;
+}
+
+std::vector<std::string> parse_stick(config::Table table, bool enrols) {
+  std::vector<std::string> folders = table.strings("folders", {});
+  if (folders.size() > stick_folders_max)
+    table.problem("folders", "at most " + std::to_string(stick_folders_max) + " folders");
+  if (!folders.empty() && !enrols)
+    table.problem("folders",
+                  "only a box that is enrolled by a ticket takes sticks: "
+                  "tunnel.role = \"box\" without [tunnel.centre]");
+  for (const std::string& folder : folders)
+    if (!folder.starts_with("/") || folder == "/")
+      table.problem("folders", "want a folder's whole path, like /run/alarmwire/sticks");
+  return folders;
 }
 
 }  // namespace
@@ -60,6 +75,7 @@ Result<Config> load_config(const std::string& path) {
   config.own_files = named_files(root, config.smtp.tls);
   // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
+  config.stick_folders = parse_stick(root.table("stick"), config.tunnel.enrols);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
   return config;
 }

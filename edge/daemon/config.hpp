@@ -32,8 +32,9 @@ struct Config {
   std::shared_ptr<const Devices> devices;
   tunnel::Settings tunnel;
   page::Config page;
-  confine::Wanted user;                // the account to run as
-  std::vector<std::string> own_files;  // that the file names and the daemon reads
+  std::vector<std::string> stick_folders;  // where sticks with tickets are looked for
+  confine::Wanted user;                    // the account to run as
+  std::vector<std::string> own_files;      // that the file names and the daemon reads
 
   AckWaits ack_waits() const;
 };

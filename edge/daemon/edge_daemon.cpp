@@ -6,6 +6,7 @@
 
 #include "common/files.hpp"
 #include "edge/daemon/messages.hpp"
+#include "edge/daemon/site_file.hpp"
 #include "edge/watch/fault_booker.hpp"
 
 namespace alarmwire::edge {
@@ -38,6 +39,7 @@ EdgeDaemon::EdgeDaemon(std::string config_path, Config config,
 // Who uses the spool goes before it; what the spool still reports is posted to a context that lives
 // on.
 EdgeDaemon::~EdgeDaemon() {
+  sticks_.reset();
   page_.reset();
   door_.reset();
   test_alarm_.reset();
@@ -51,8 +53,9 @@ EdgeDaemon::~EdgeDaemon() {
 
 Status EdgeDaemon::start() {
   log::set_level(config_.log_level);
-  for (const auto step : {&EdgeDaemon::open_spool, &EdgeDaemon::open_uplink, &EdgeDaemon::open_door,
-                          &EdgeDaemon::open_control, &EdgeDaemon::open_page})
+  for (const auto step :
+       {&EdgeDaemon::open_spool, &EdgeDaemon::open_uplink, &EdgeDaemon::open_door,
+        &EdgeDaemon::open_control, &EdgeDaemon::open_page, &EdgeDaemon::open_sticks})
     if (Status done = (this->*step)(); done.has_error()) return done;
   signals_ = daemon::Signals::install(
       context_, [this] { stop(); }, [this] { reload(); });
@@ -137,7 +140,7 @@ Status EdgeDaemon::open_door() {
     neighbours_ = std::move(*watch);
   else
     log::write(EDGE_NO_NEIGHBOURS, {{"reason", watch.error().diagnostics}});
-  devices_ = config_.devices;
+  devices_ = with_site_devices(config_.devices, config_.state_directory);
   Result<std::unique_ptr<smtp::Door>> opened =
       smtp::Door::open(context_, config_.smtp, *intake_, directory(), sockets_);
   if (opened.has_error()) return opened.error();
@@ -171,6 +174,41 @@ Status EdgeDaemon::open_page() {
         context_, config_.page, config_.smtp.hostname, page_sockets_, [this] { return figures(); },
         enroller_.get());
   return {};
+}
+
+// --- sticks ---
+
+Status EdgeDaemon::open_sticks() {
+  if (!enroller_ || config_.stick_folders.empty()) return {};
+  sticks_ = std::make_unique<StickWatch>(
+      context_, config_.stick_folders,
+      StickWatch::Callbacks{[this] { return stick_box(); },
+                            [this](const auto& document) { take_stick(document); }});
+  return {};
+}
+
+StickBox EdgeDaemon::stick_box() const {
+  StickBox box;
+  box.is_enrolled = enroller_->is_enrolled();
+  box.ticket = enroller_->ticket_key();
+  box.begun = enroller_->begun();
+  box.view = enroller_->view();
+  box.id = box.view.box;
+  box.name = box.view.box_name;
+  if (box.id.empty() && box.is_enrolled.value_or(false)) {  // after a restart
+    box.id = enroller_->name().id;
+    box.name = enroller_->name().name;
+  }
+  return box;
+}
+
+// The devices first: they are known then also if the power goes before the centre has answered.
+void EdgeDaemon::take_stick(const provisioning::SiteDocument& document) {
+  if (const Status kept = keep_site(config_.state_directory, document); !kept)
+    log::write(EDGE_SITE_NOT_KEPT, {{"reason", kept.error().diagnostics}});
+  devices_ = with_site_devices(config_.devices, config_.state_directory);
+  static_cast<void>(door_->reconfigure(config_.smtp, directory()));  // the same listeners
+  static_cast<void>(enroller_->begin(*document.ticket, false));      // fails at the end only
 }
 
 // --- what the spool says, from its own thread ---
@@ -240,13 +278,15 @@ void EdgeDaemon::reload() {
     daemon::notify_ready("the new configuration was refused");
     return;
   }
-  devices_ = fresh->devices;
+  config_.devices = fresh->devices;
+  devices_ = with_site_devices(config_.devices, config_.state_directory);
   log::set_level(fresh->log_level);
   intake_->reconfigure(fresh->lanes, fresh->ack_waits());
   spool_->reconfigure(fresh->spool.quota_bytes, fresh->spool.settled_ring);
   if (const Status door = door_->reconfigure(fresh->smtp, directory()); door.has_error())
     log::write(EDGE_RESTART_NEEDED,
                {{"setting", "smtp.listener"}, {"reason", door.error().diagnostics}});
+  config_.smtp = fresh->smtp;
   const std::pair<const char*, bool> fixed[] = {
       {"edge.state_directory", fresh->state_directory != config_.state_directory},
       {"edge.control_socket", fresh->control_socket != config_.control_socket},
@@ -258,6 +298,7 @@ void EdgeDaemon::reload() {
       {"page", fresh->page.address != config_.page.address ||
                    fresh->page.port != config_.page.port ||
                    fresh->page.allowed != config_.page.allowed},
+      {"stick.folders", fresh->stick_folders != config_.stick_folders},
       {"tunnel.centre",
        tunnel::centre_address(fresh->tunnel) != tunnel::centre_address(config_.tunnel)},
       {"tunnel.link_port", fresh->tunnel.link_port != config_.tunnel.link_port},
@@ -281,6 +322,7 @@ void EdgeDaemon::stop() {
 }
 
 void EdgeDaemon::finish() {
+  sticks_.reset();
   page_.reset();
   if (enroller_) enroller_->stop();
   uplink_->stop();

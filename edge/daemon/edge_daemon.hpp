@@ -14,6 +14,7 @@
 #include "edge/daemon/config.hpp"
 #include "edge/daemon/enroller.hpp"
 #include "edge/daemon/neighbour_watch.hpp"
+#include "edge/daemon/stick_watch.hpp"
 #include "edge/daemon/test_alarm.hpp"
 #include "edge/status/box_commands.hpp"
 #include "tunnel/client/tunnel_client.hpp"
@@ -45,6 +46,9 @@ class EdgeDaemon final : private spool::Observer {
   Status open_door();
   Status open_control();
   Status open_page();
+  Status open_sticks();
+  StickBox stick_box() const;
+  void take_stick(const provisioning::SiteDocument& document);
   std::shared_ptr<smtp::DeviceDirectory> directory();  // of the configuration in force
   void on_joined(const std::string& centre_address);
   void on_link(bool up, const std::string& reason);
@@ -77,6 +81,7 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<status::BoxCommands> commands_;
   std::unique_ptr<control::Server> control_;
   std::unique_ptr<BoxPage> page_;
+  std::unique_ptr<StickWatch> sticks_;
   std::unique_ptr<daemon::Signals> signals_;
   std::shared_ptr<void> watchdog_;
   SteadyTime tunnel_heard_;

@@ -36,6 +36,11 @@ Result<TunnelSays> tunnel_says(const json::object& enrolment) {
   return says;
 }
 
+const json::object* enrolment_of(const std::optional<json::object>& status) {
+  const json::value* const enrolment = status ? status->if_contains("enrolment") : nullptr;
+  return enrolment != nullptr ? enrolment->if_object() : nullptr;
+}
+
 Result<TunnelSays> tunnel_says(const Result<json::object>& answer) {
   if (!answer) return answer.error();
   return tunnel_says(*answer);
@@ -80,6 +85,16 @@ Result<provision::CentreSays> centre_says(const Result<link::v1::EnrolAnswer>& a
   return says;
 }
 
+constexpr const char* name_file = "/box.json";
+
+BoxName read_name(const std::string& state_directory) {
+  const Result<std::string> text = read_file(state_directory + name_file);
+  boost::system::error_code error;
+  const json::value box = text ? json::parse(*text, error) : json::value();
+  if (error || !box.is_object()) return {};
+  return {control::text_of(box.get_object(), "id"), control::text_of(box.get_object(), "name")};
+}
+
 double random_fraction() {
   static std::mt19937 generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(generator);
@@ -95,6 +110,7 @@ Enroller::Enroller(boost::asio::io_context& context, std::shared_ptr<tunnel::Tun
       on_joined_(std::move(on_joined)),
       enrolment_(random_fraction),
       timer_(context),
+      name_(read_name(config_.state_directory)),
       alive_(std::make_shared<bool>(true)) {}
 
 Enroller::~Enroller() {
@@ -128,12 +144,34 @@ void Enroller::watch(const json::object& request, const Reply& reply) {
 }
 
 Status Enroller::begin(const std::string& text, bool anew) {
-  if (stopped_) return Failure(Errc::closed, "the box stops");
   const Result<provision::Ticket> ticket = provision::parse_ticket(text);
   if (!ticket) return ticket.error();
+  return begin(*ticket, anew);
+}
+
+Status Enroller::begin(const provision::Ticket& ticket, bool anew) {
+  if (stopped_) return Failure(Errc::closed, "the box stops");
   told_ = {};
-  step([&](provision::BoxEnrolment& enrolment) { enrolment.begin(*ticket, anew); });
+  ++begun_;
+  step([&](provision::BoxEnrolment& enrolment) { enrolment.begin(ticket, anew); });
   return {};
+}
+
+// The tunnel's word is up to a second old; our own is not.
+std::optional<bool> Enroller::is_enrolled() const {
+  const provision::Step at = view().step;
+  if (at == provision::Step::tunnel || at == provision::Step::alarm || at == provision::Step::done)
+    return true;
+  const json::object* const enrolment = enrolment_of(tunnel_->status());
+  if (enrolment == nullptr) return {};
+  return control::text_of(*enrolment, "state") == "enrolled";
+}
+
+std::optional<tunnel::PublicKey> Enroller::ticket_key() const {
+  const json::object* const enrolment = enrolment_of(tunnel_->status());
+  if (enrolment == nullptr) return {};
+  const auto key = tunnel::PublicKey::parse(control::text_of(*enrolment, "ticket_key"));
+  return key ? std::optional(*key) : std::nullopt;
 }
 
 void Enroller::tunnel_seen(const json::object& status) {
@@ -223,8 +261,9 @@ void Enroller::perform(const provision::enrol_action::Call& action) {
 
 void Enroller::perform(const provision::enrol_action::Keep& action) {
   const json::object box{{"schema", 1}, {"id", action.box}, {"name", action.box_name}};
-  const Status kept = write_file_atomically(config_.state_directory + "/box.json",
-                                            json::serialize(box) + "\n", 0644);
+  const Status kept =
+      write_file_atomically(config_.state_directory + name_file, json::serialize(box) + "\n", 0644);
+  if (kept) name_ = {action.box, action.box_name};
   boost::asio::post(context_, [this, alive = alive_, kept] {
     if (!*alive) return;
     step([&](provision::BoxEnrolment& enrolment) { enrolment.kept(kept, steady_now()); });

@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,12 @@
 #include "tunnel/client/tunnel_client.hpp"
 
 namespace alarmwire::edge {
+
+// What the centre calls this box.
+struct BoxName {
+  std::string id;
+  std::string name;
+};
 
 class Enroller {
  public:
@@ -40,7 +47,16 @@ class Enroller {
   void install(control::Server& server);
   // `ticket`: what a person gave. A failure says what is wrong with it; else view() tells the rest.
   Status begin(const std::string& ticket, bool anew);
+  Status begin(const provisioning::Ticket& ticket, bool anew);
   const provisioning::EnrolmentView& view() const { return enrolment_.view(); }
+  // As it was kept at the last enrolment; empty before the first one.
+  const BoxName& name() const { return name_; }
+  // How many tickets have been begun since the start.
+  std::uint64_t begun() const { return begun_; }
+  // Nothing where alarmwire-tunnel has not said it.
+  std::optional<bool> is_enrolled() const;
+  // The key of the ticket that the box has or tries.
+  std::optional<tunnel::PublicKey> ticket_key() const;
   void tunnel_seen(const boost::json::object& status);  // each second
   void link_changed(bool up);
   void stop();
@@ -70,6 +86,8 @@ class Enroller {
   std::vector<Reply> watchers_;
   std::string centre_address_;  // of client_
   std::unique_ptr<link::EnrolClient> client_;
+  BoxName name_;
+  std::uint64_t begun_ = 0;
   std::uint64_t call_ = 0;  // the one whose answer counts
   std::shared_ptr<bool> alive_;
   bool stopped_ = false;

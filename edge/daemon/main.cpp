@@ -18,6 +18,7 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
   policy.socket_folders = {confine::folder_of(config.control_socket)};
   policy.readable = confine::folders_of(config.own_files);
   policy.readable.push_back(confine::folder_of(config_path));
+  policy.shared_folders = config.stick_folders;
   policy.out_of_reach = {config.tunnel.enrols ? config.tunnel.state_directory + "/identity.json"
                                               : config.tunnel.private_key_file};
   policy.connect_ports = {config.tunnel.link_port};

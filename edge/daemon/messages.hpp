@@ -34,4 +34,18 @@ inline constexpr log::Event EDGE_ENROLLED{"EDGE_ENROLLED", log::Level::info,
 inline constexpr log::Event EDGE_ENROLMENT_REFUSED{"EDGE_ENROLMENT_REFUSED", log::Level::warning,
                                                    "the centre refused the ticket"};
 
+inline constexpr log::Event EDGE_STICK_FOUND{"EDGE_STICK_FOUND", log::Level::info,
+                                             "a stick holds a ticket"};
+inline constexpr log::Event EDGE_STICK_REFUSED{"EDGE_STICK_REFUSED", log::Level::warning,
+                                               "what lies on a stick cannot be taken"};
+inline constexpr log::Event EDGE_STICK_NOT_WRITTEN{
+    "EDGE_STICK_NOT_WRITTEN", log::Level::warning,
+    "the verdict could not be written to the stick; nothing else depends on it"};
+inline constexpr log::Event EDGE_SITE_NOT_KEPT{
+    "EDGE_SITE_NOT_KEPT", log::Level::error,
+    "what the stick says of devices and network could not be kept; its ticket is used"};
+inline constexpr log::Event EDGE_SITE_DEVICE_LEFT_OUT{
+    "EDGE_SITE_DEVICE_LEFT_OUT", log::Level::warning,
+    "a device that a stick told of is left out; its mails are taken as a stranger's"};
+
 }  // namespace alarmwire::edge
