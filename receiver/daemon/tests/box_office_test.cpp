@@ -117,6 +117,21 @@ TEST_F(BoxOfficeTest, RefusesWhatMakesNoSense) {
   EXPECT_THAT(error("box-approve", {{"box", "nobody"}}), HasSubstr("no box 'nobody'"));
 }
 
+TEST_F(BoxOfficeTest, AskedOnlyWhetherItMakesATicketOnlySaysSo) {
+  office_->know_centre(centre_);
+  const boost::json::object says = create("site-a", {{"only_check", true}});
+  EXPECT_TRUE(says.at("needs_dns").as_bool()) << "its endpoint is a name";
+  EXPECT_FALSE(says.contains("text"));
+  const boost::json::object other =
+      create("site-a", {{"only_check", true}, {"endpoints", {"192.0.2.1:51820"}}});
+  EXPECT_FALSE(other.at("needs_dns").as_bool());
+  EXPECT_THAT(error("ticket-create", {{"site", "configured"}, {"only_check", true}}),
+              HasSubstr("configuration"));
+  const boost::json::object listed = ask("tickets").at("result").as_object();
+  EXPECT_TRUE(listed.at("tickets").as_array().empty());
+  EXPECT_TRUE(peers_.empty());
+}
+
 TEST_F(BoxOfficeTest, ATunnelThatTakesNoPeersIsSaidSo) {
   office_->know_centre(centre_);
   tunnel_ = Failure(Errc::full, "too many peers");
