@@ -12,8 +12,10 @@
 #include "cli/context.hpp"
 #include "cli/daemon_commands.hpp"
 #include "cli/device_commands.hpp"
+#include "cli/doctor.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/provisioning_commands.hpp"
+#include "cli/setup.hpp"
 #include "cli/site_commands.hpp"
 #include "cli/test_mail.hpp"
 #include "common/text.hpp"
@@ -42,6 +44,8 @@ struct Wish {
   SitesWish sites;
   std::int64_t number = 0;
   TestMail test;
+  SetupWish setup;
+  DoctorWish doctor;
   bool watch = false;
   bool raw = false;
   std::string certificate_file;  // not `file`: that has the default of a key's
@@ -289,6 +293,21 @@ void add_local_commands(CLI::App& app, Wish& wish) {
       ->check(CLI::IsMember({"edge", "receiver", "tunnel"}));
 }
 
+void add_setup_commands(CLI::App& app, Wish& wish) {
+  CLI::App* const setup_verb =
+      verb(&app, wish, "setup", "Make a centre: key, range, ports, data folder, EBÜS",
+           [&](const Context& context) { return setup(context, wish.setup, std::cin); });
+  setup_verb->add_option("--config", wish.setup.answers_file, "The answers, in place of questions");
+  setup_verb->add_flag("--no-input", wish.setup.no_input, "Never ask");
+  setup_verb->add_flag("--anew", wish.setup.anew, "In place of an earlier setup; the key stays");
+  setup_verb->add_option("--folder", wish.setup.folder, "Where the configuration stands")
+      ->capture_default_str();
+  verb(&app, wish, "doctor", "Look at all that this box or centre needs",
+       [&](const Context& context) { return doctor(context, wish.doctor); })
+      ->add_option("--config", wish.doctor.config_file,
+                   "The daemon's configuration; without it the one in /etc/alarmwire");
+}
+
 // The first word that is no command, and the command it was probably meant to be.
 std::string suggestion(CLI::App& app, int argc, const char* const* argv) {
   CLI::App* at = &app;
@@ -353,6 +372,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   add_test_mail(app, wish);
   add_alarm_commands(app, wish);
   add_local_commands(app, wish);
+  add_setup_commands(app, wish);
   try {
     app.parse(argc, argv);
     return wish.action(context);

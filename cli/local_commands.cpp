@@ -20,15 +20,6 @@ std::string role_of(const std::string& file) {
   return {};
 }
 
-// The one beside us was built with us; the path's may be another version.
-std::string program_of(const std::string& role) {
-  const std::string program = "alarmwire-" + role;
-  std::error_code error;
-  const auto beside =
-      std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / program;
-  return !error && std::filesystem::exists(beside, error) ? beside.string() : program;
-}
-
 // The daemon's words, in an object of ours; `env` finds it on the path.
 int check_in_json(const Context& context, const std::string& file, std::vector<std::string> words) {
   words.insert(words.begin(), "/usr/bin/env");
@@ -43,6 +34,14 @@ int check_in_json(const Context& context, const std::string& file, std::vector<s
 }
 
 }  // namespace
+
+std::string program_of(const std::string& role) {
+  const std::string program = "alarmwire-" + role;
+  std::error_code error;
+  const auto beside =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / program;
+  return !error && std::filesystem::exists(beside, error) ? beside.string() : program;
+}
 
 int generate_key(const Context& context, const std::string& file) {
   const Result<tunnel::PublicKey> key = tunnel::generate_key_files(file);

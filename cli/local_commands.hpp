@@ -8,6 +8,8 @@
 
 namespace alarmwire::cli {
 
+// The daemon's program: the one beside us, which was built with us, else by the search path.
+std::string program_of(const std::string& role);
 // Makes FILE (0600, never replaced) and FILE.pub; prints the public key.
 int generate_key(const Context& context, const std::string& file);
 int print_public_key(const Context& context, const std::string& private_key_file);

@@ -59,7 +59,7 @@ Status MailClient::connect(const std::string& address, std::uint16_t port) {
   if (!is_v4 && inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) != 1)
     return Failure(Errc::invalid_argument, "\"" + address + "\" is no IP address");
   socket_ = ::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval patience{mail_answer_within.count(), 0};
+  const timeval patience{patience_.count(), 0};
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   const auto* const where =

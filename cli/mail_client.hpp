@@ -24,7 +24,8 @@ struct SaidLine {
 
 class MailClient {
  public:
-  MailClient() = default;
+  // `patience`: of connecting, and of each word of the other side.
+  explicit MailClient(std::chrono::seconds patience = mail_answer_within) : patience_(patience) {}
   ~MailClient();
   MailClient(const MailClient&) = delete;
   MailClient& operator=(const MailClient&) = delete;
@@ -46,6 +47,7 @@ class MailClient {
 
  private:
   Result<std::string> line();
+  const std::chrono::seconds patience_;
   int socket_ = -1;
   SSL_CTX* context_ = nullptr;
   SSL* ssl_ = nullptr;
