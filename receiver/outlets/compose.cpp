@@ -108,8 +108,11 @@ std::string trace_header(const Trace& trace, const Marks& marks) {
   const Envelope& envelope = *trace.envelope;
   const std::string id = record.header.id.to_string();
   const std::string box = trace_word(record.box);
-  const WallTimeUs accepted_us = at_centre(record, record.header.accepted_us);
-  const WallTimeUs spooled_us = at_centre(record, record.header.spooled_us);
+  // The offset of the clocks is an estimate: it must not turn the order of the stages.
+  const WallTimeUs spooled_us =
+      std::min(at_centre(record, record.header.spooled_us), record.stored_us);
+  const WallTimeUs accepted_us = std::min(at_centre(record, record.header.accepted_us),
+                                          spooled_us != 0 ? spooled_us : record.stored_us);
   std::string text = "Received: from " + box + " (box)\r\n\tby " + trace_word(trace.host) +
                      " (Alarmwire) id " + id + ";\r\n\t" + to_rfc5322_date(record.stored_us) +
                      "\r\n";
