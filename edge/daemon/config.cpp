@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "common/daemon.hpp"
+#include "edge/watch/canary.hpp"
 
 namespace alarmwire::edge {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::size_t stick_folders_max = 8;
+constexpr std::chrono::seconds canary_every_least{5};
 
 spool::Config parse_spool(config::Table table, const std::string& state_directory) {
   spool::Config config;
@@ -21,6 +23,13 @@ spool::Config parse_spool(config::Table table, const std::string& state_director
       table.duration("settled_ring", config.settled_ring, 0ms, 24h * 365));
   config.secure_delete = table.boolean("secure_delete", false);
   return config;
+}
+
+std::chrono::seconds parse_canary_every(config::Table& edge) {
+  const auto every = edge.duration("canary_every", watch::Canary::every_default, 0ms, 1h);
+  if (every > 0ms && every < canary_every_least)
+    edge.problem("canary_every", "at least 5 s, or \"0s\" for never");
+  return std::chrono::duration_cast<std::chrono::seconds>(every);
 }
 
 std::vector<std::string> named_files(config::Table& root, const smtp::TlsConfig& tls) {
@@ -63,6 +72,7 @@ Result<Config> load_config(const std::string& path) {
   config.control_socket = edge.string("control_socket", "/run/alarmwire/edge.sock");
   config.control_group = edge.string("control_group", "");
   config.user = {edge.string("user", "alarmwire-edge"), edge.has("user")};
+  config.canary_every = parse_canary_every(edge);
   config.log_level = daemon::parse_log_level(root.table("log"));
   config.spool = parse_spool(root.table("spool"), config.state_directory);
   config.smtp = smtp::parse_config(root);

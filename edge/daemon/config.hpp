@@ -2,6 +2,7 @@
 // Thread-safety: values; start-up and SIGHUP only.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct Config {
   std::string state_directory;
   std::string control_socket;
   std::string control_group;
+  std::chrono::seconds canary_every{};  // 0: never
   log::Level log_level = log::Level::info;
   spool::Config spool;
   smtp::Config smtp;

@@ -34,7 +34,8 @@ EdgeDaemon::EdgeDaemon(std::string config_path, Config config,
       sockets_(std::move(sockets)),
       page_sockets_(page_sockets),
       started_(steady_now()),
-      tunnel_heard_(started_) {}
+      tunnel_heard_(started_),
+      canary_(config_.canary_every) {}
 
 // Who uses the spool goes before it; what the spool still reports is posted to a context that lives
 // on.
@@ -246,8 +247,22 @@ void EdgeDaemon::on_link(bool up, const std::string& reason) {
   daemon::notify_status(up ? "link up" : "link down: " + reason);
 }
 
+// Is the way to the centre's ledger open, and does everybody know when that changes?
+void EdgeDaemon::watch_way() {
+  const status::BoxFigures now = signs();
+  const bool is_up = now.link.state == uplink::LinkStatus::State::up;
+  if (canary_.tick({is_up, now.spool.waiting_records, now.link.settled_records}, steady_now()))
+    spool_->commit(watch::make_canary(now.now_us), [](const Result<spool::Spooled>&) {});
+  const status::Verdict verdict = status::judge(now);
+  if (verdict.colour == colour_) return;
+  log::write(EDGE_STATE,
+             {{"state", verdict.colour}, {"before", colour_}, {"reason", verdict.reason}});
+  colour_ = verdict.colour;
+}
+
 void EdgeDaemon::tick() {
   watch_tunnel();
+  watch_way();
   tick_timer_.expires_after(std::chrono::seconds(1));
   tick_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !stopping_) tick();
@@ -281,6 +296,8 @@ void EdgeDaemon::reload() {
   config_.devices = fresh->devices;
   devices_ = with_site_devices(config_.devices, config_.state_directory);
   log::set_level(fresh->log_level);
+  config_.canary_every = fresh->canary_every;
+  canary_.reconfigure(fresh->canary_every);
   intake_->reconfigure(fresh->lanes, fresh->ack_waits());
   spool_->reconfigure(fresh->spool.quota_bytes, fresh->spool.settled_ring);
   if (const Status door = door_->reconfigure(fresh->smtp, directory()); door.has_error())
@@ -334,17 +351,24 @@ void EdgeDaemon::finish() {
   context_.stop();
 }
 
-status::BoxFigures EdgeDaemon::figures() const {
+status::BoxFigures EdgeDaemon::signs() const {
   status::BoxFigures figures;
   figures.tunnel = tunnel_->status();
   figures.link = uplink_->status();
   figures.spool = spool_->snapshot();
+  figures.faults = faults_->open_faults();
+  if (config_.canary_every.count() > 0)
+    figures.acknowledged_within = canaries_missed_max * config_.canary_every + canary_travels_max;
+  figures.now_us = wall_now_us();
+  return figures;
+}
+
+status::BoxFigures EdgeDaemon::figures() const {
+  status::BoxFigures figures = signs();
   figures.door = door_->snapshot();
   figures.devices = {devices_, &devices_->entries()};
-  figures.faults = faults_->open_faults();
   figures.uptime_s =
       std::chrono::duration_cast<std::chrono::seconds>(steady_now() - started_).count();
-  figures.now_us = wall_now_us();
   return figures;
 }
 

@@ -17,6 +17,7 @@
 #include "edge/daemon/stick_watch.hpp"
 #include "edge/daemon/test_alarm.hpp"
 #include "edge/status/box_commands.hpp"
+#include "edge/watch/canary.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
 namespace alarmwire::edge {
@@ -26,6 +27,9 @@ class EdgeDaemon final : private spool::Observer {
   // Mails under way may finish this long after SIGTERM; all is over within 5 s.
   static constexpr std::chrono::milliseconds stop_patience{2500};
   static constexpr std::chrono::seconds tunnel_daemon_grace{15};
+  // Two canaries may be missed, and the second has a minute to arrive.
+  static constexpr int canaries_missed_max = 2;
+  static constexpr std::chrono::seconds canary_travels_max{60};
 
   // `sockets`: the door's (smtp::listening_sockets).
   EdgeDaemon(std::string config_path, Config config, std::vector<smtp::InheritedSocket> sockets,
@@ -58,7 +62,9 @@ class EdgeDaemon final : private spool::Observer {
   void reload();
   void stop();
   void finish();
+  status::BoxFigures signs() const;  // what the verdict takes
   status::BoxFigures figures() const;
+  void watch_way();
 
   const std::string config_path_;
   Config config_;
@@ -85,6 +91,8 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<daemon::Signals> signals_;
   std::shared_ptr<void> watchdog_;
   SteadyTime tunnel_heard_;
+  watch::Canary canary_;
+  std::string_view colour_;  // of the last verdict
   bool stopping_ = false;
 };
 

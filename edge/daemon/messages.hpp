@@ -24,6 +24,8 @@ inline constexpr log::Event EDGE_FATAL{
 inline constexpr log::Event EDGE_START_FAILED{"EDGE_START_FAILED", log::Level::error,
                                               "the box could not start"};
 
+inline constexpr log::Event EDGE_STATE{"EDGE_STATE", log::Level::info,
+                                       "the verdict on the box's way to the centre has changed"};
 inline constexpr log::Event EDGE_PAGE_FAILED{"EDGE_PAGE_FAILED", log::Level::error,
                                              "the box's page cannot be opened; alarms go on"};
 

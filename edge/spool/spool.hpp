@@ -173,7 +173,7 @@ class Spool {
   // Reads the whole row and compares with its hash: ok, Errc::corrupt or Errc::not_found.
   virtual void verify(const RecordKey& key, Callback<void> done) = 0;
   virtual void find(const AlarmId& id, Callback<ListedRecord> done) = 0;
-  // Newest first, at most `limit`.
+  // Newest first, at most `limit`; without canaries.
   virtual void list(std::size_t limit, bool waiting_only,
                     Callback<std::vector<ListedRecord>> done) = 0;
 

@@ -199,11 +199,12 @@ Result<std::uint64_t> Store::sum_sizes(RowId from, RowId to) {
 }
 
 Result<std::vector<RowId>> Store::newest(std::size_t limit) {
-  const auto made =
-      statements_.get("SELECT row FROM record INDEXED BY record_id ORDER BY id DESC LIMIT ?");
+  const auto made = statements_.get(
+      "SELECT row FROM record INDEXED BY record_id "
+      "WHERE size > 0 OR hash_head <> ? ORDER BY id DESC LIMIT ?");
   if (made.has_error()) return made.error();
   Running statement(**made);
-  statement->bind(1, static_cast<std::int64_t>(limit));
+  statement->bind(1, hash_head(canary_hash())).bind(2, static_cast<std::int64_t>(limit));
   std::vector<RowId> rows;
   while (true) {
     const Result<bool> row = statement->step();

@@ -90,7 +90,7 @@ class Store {
   Result<std::vector<std::string>> receipts(RowId row);
   // Raw bytes of the rows from…to but for parked ones.
   Result<std::uint64_t> sum_sizes(RowId from, RowId to);
-  // Newest first by alarm id.
+  // Newest first by alarm id, without canaries.
   Result<std::vector<RowId>> newest(std::size_t limit);
 
   struct Space {

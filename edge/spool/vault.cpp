@@ -158,7 +158,7 @@ Result<std::vector<ListedRecord>> Vault::list(std::size_t limit, bool waiting_on
     Result<ListedRecord> record = listed(row);
     if (record.has_error() && record.error().is(Errc::corrupt)) continue;
     if (record.has_error()) return record.error();
-    records.push_back(std::move(*record));
+    if (!is_canary(record->header)) records.push_back(std::move(*record));
   }
   std::sort(records.begin(), records.end(),
             [](const ListedRecord& a, const ListedRecord& b) { return a.header.id > b.header.id; });

@@ -131,13 +131,21 @@ json::array describe_faults(const std::vector<FaultBook::Open>& faults) {
   return list;
 }
 
-struct Verdict {
-  std::string_view colour;
-  std::string reason;
-};
+// Why the link is not called green though it stands; "": it is.
+std::string unacknowledged(const BoxFigures& figures) {
+  const WallTimeUs within_us = std::chrono::microseconds(figures.acknowledged_within).count();
+  if (within_us == 0) return {};
+  const uplink::LinkStatus& link = figures.link;
+  if (figures.now_us - link.since_us <= first_acknowledgement_us) return {};
+  if (link.last_settled_us == 0) return "link up, but the centre acknowledged nothing";
+  const WallTimeUs age_us = figures.now_us - link.last_settled_us;
+  if (age_us <= within_us) return {};
+  return "link up, but the centre acknowledged nothing for " + std::to_string(age_us / 1'000'000) +
+         " s";
+}
 
-// green: the stream is up and nothing waits too long; amber: the tunnel stands, the receiver does
-// not answer, or something is wrong that loses nothing; red: no path.
+}  // namespace
+
 Verdict judge(const BoxFigures& figures) {
   const auto age = handshake_age_ms(tunnel_peer(figures.tunnel));
   if (figures.link.state != uplink::LinkStatus::State::up) {
@@ -151,11 +159,10 @@ Verdict judge(const BoxFigures& figures) {
   if (oldest > 0 && figures.now_us - oldest > waiting_too_long_us)
     return {"amber", "an alarm has been waiting for " +
                          std::to_string((figures.now_us - oldest) / 1'000'000) + " s"};
+  if (std::string why = unacknowledged(figures); !why.empty()) return {"amber", std::move(why)};
   if (!figures.faults.empty()) return {"amber", "fault: " + figures.faults.front().code};
   return {"green", "link up"};
 }
-
-}  // namespace
 
 json::object describe(const BoxFigures& figures) {
   const Verdict verdict = judge(figures);

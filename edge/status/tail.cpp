@@ -35,7 +35,7 @@ void Tail::fetch_next() {
 
 void Tail::on_fetched(const Result<spool::StoredRecord>& record) {
   // Errors are left out: what cannot be read the uplink reports as a fault.
-  if (record.has_value())
+  if (record.has_value() && !is_canary(record->header))
     for (const auto& watcher : watchers_) watcher->item(describe_(*record));
   behind_.pop_front();
   if (!behind_.empty()) fetch_next();

@@ -13,6 +13,7 @@
 #include "common/tests/fake_control.hpp"
 #include "edge/spool/tests/support.hpp"
 #include "edge/uplink/tests/centre.hpp"
+#include "edge/watch/canary.hpp"
 
 namespace alarmwire::status {
 namespace {
@@ -304,6 +305,19 @@ TEST_F(BoxCommandsTest, tail_cuts_off_who_is_too_far_behind_and_begins_anew) {
   }));
   EXPECT_LE(again->items(), 2u) << "what was cut off came after all";
   EXPECT_EQ(slow->items() + late->items(), 0u) << "shown a gap";
+}
+
+TEST_F(BoxCommandsTest, canaries_are_neither_listed_nor_watched) {
+  const Client watcher = ask("tail");
+  commit("first");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool::test::commit(*spool_, watch::make_canary(7)));
+  commit("second");
+  EXPECT_EQ(subject_of(watcher, 0), "first");
+  EXPECT_EQ(subject_of(watcher, 1), "second");
+  EXPECT_EQ(result("alarms", {{"limit", 2}}).at("alarms").as_array().size(), 2u);
+  EXPECT_EQ(result("alarms", {{"limit", 9}, {"waiting", true}}).at("alarms").as_array().size(), 2u);
+  spool_->settle(spool_->snapshot().epoch, Lane::routine, 3);
+  EXPECT_EQ(result("alarms").at("alarms").as_array().size(), 2u);
 }
 
 }  // namespace

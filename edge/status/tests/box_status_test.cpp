@@ -46,6 +46,19 @@ TEST_F(BoxStatusTest, amber_while_the_link_stands_on_a_tunnel_nobody_looks_after
   EXPECT_EQ(reason(), "link up, but alarmwire-tunnel does not answer");
 }
 
+TEST_F(BoxStatusTest, amber_when_the_centre_acknowledges_nothing_though_the_link_is_up) {
+  figures_.acknowledged_within = std::chrono::seconds(300);
+  figures_.link.since_us = figures_.now_us - first_acknowledgement_us;
+  EXPECT_EQ(verdict(), "green");
+  figures_.link.since_us -= 1;
+  EXPECT_EQ(reason(), "link up, but the centre acknowledged nothing");
+  figures_.link.last_settled_us = figures_.now_us - 300'000'000;
+  EXPECT_EQ(verdict(), "green");
+  figures_.link.last_settled_us -= 1'000'000;
+  EXPECT_EQ(verdict(), "amber");
+  EXPECT_EQ(reason(), "link up, but the centre acknowledged nothing for 301 s");
+}
+
 TEST_F(BoxStatusTest, amber_when_a_fault_is_open) {
   figures_.faults.push_back({"", "spool-full", "", "quota", 1});
   EXPECT_EQ(verdict(), "amber");
