@@ -57,6 +57,13 @@ TEST_F(Compose, TraceSaysWhereItCameFromOnTheCentresClock) {
             "Subject: Alarm\r\n\r\nText\r\n");
 }
 
+TEST_F(Compose, AnEstimateOfTheClocksNeverTurnsTheOrderOfTheStages) {
+  record_.clock_offset_us += 10'000'000;
+  EXPECT_THAT(compose("\r\n"), HasSubstr("accepted=2026-11-24T12:00:02.050Z; "
+                                         "spooled=2026-11-24T12:00:02.050Z;\r\n"
+                                         "\tstored=2026-11-24T12:00:02.050Z\r\n"));
+}
+
 TEST_F(Compose, SubjectStaysUnlessMarksAreConfigured) {
   const std::string mail = compose("Subject: Alarm\r\n\r\nText\r\n", all);
   EXPECT_THAT(mail, HasSubstr("X-Alarmwire-Mark: late, unassigned, repeat, test\r\n"));
