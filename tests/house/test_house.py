@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import catalogue
 import conformance
+import defaults
 import habits
 import plan
 
@@ -62,6 +63,9 @@ class House(unittest.TestCase):
 
     def test_every_clause_of_smtp_has_its_test(self):
         self.none(conformance.breaches(ROOT))
+
+    def test_configuration_files_of_packages_explain_every_key(self):
+        self.none(defaults.breaches(ROOT))
 
     def test_every_source_is_listed(self):
         self.none(habits.listed_sources(ROOT))
@@ -179,6 +183,23 @@ class TheTestsCanFail(unittest.TestCase):
             self.breach(conformance.breaches(self.root), words)
         self.put("docs/smtp.md", good + "| 4.2 | codes | each |\n")
         self.breach(conformance.breaches(self.root), "4.2: names no test")
+
+    def test_a_configuration_file_that_parts_from_its_page(self):
+        self.put("docs/configuration.md",
+                 "## Both\n| key | default | meaning |\n| `log.level` | `\"info\"` | |\n"
+                 "## The box: edge.toml\n### `[smtp]`\n| `size`, `[[smtp.user]]` `name` | 1, 2 | |\n"
+                 "## The centre: receiver.toml\n")
+        both = '[log]\n#level = "info"\n'
+        box = both + "[smtp]\n#size = 1\n[[smtp.user]]\n#name = 2\n"
+        self.put("packaging/receiver/receiver.toml", both)
+        self.put("packaging/edge/edge.toml", box)
+        self.assertEqual(list(defaults.breaches(self.root)), [])
+        for was, now, words in (("#size = 1", "", "smtp.size is missing"),
+                                ("#size = 1", "#size = 1\n#more = 1", "smtp.more is not in"),
+                                ("#name = 2", "#name = 3", "smtp.user.name shows 3"),
+                                ("[smtp]", "[door]", "smtp.size is missing")):
+            self.put("packaging/edge/edge.toml", box.replace(was, now))
+            self.breach(defaults.breaches(self.root), words)
 
     def test_a_lambda_in_a_co_await(self):
         good = "co_await f(buffer(data_[0]), token);\nauto g = [this] {};\nco_await post(g);\n"
