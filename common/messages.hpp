@@ -12,6 +12,9 @@ inline constexpr log::Event FAULT_DROPPED{"FAULT_DROPPED", log::Level::error,
 inline constexpr log::Event FAULT_STATE_FILE{
     "FAULT_STATE_FILE", log::Level::error, "the file of open faults could not be read or written"};
 
+inline constexpr log::Event METRICS_FAILED{"METRICS_FAILED", log::Level::error,
+                                           "metrics cannot be offered; alarms go on"};
+
 inline constexpr log::Event CONFINE_DONE{"CONFINE_DONE", log::Level::info,
                                          "rights that are not needed were given up for good"};
 inline constexpr log::Event CONFINE_IN_PART{

@@ -82,6 +82,8 @@ Result<Config> load_config(const std::string& path) {
   config.lanes = LaneRules::parse(root);
   config.devices = std::make_shared<const Devices>(Devices::parse(root, *config.smtp.credentials));
   config.page = page::read_config(root.table("page"));
+  config::Table metrics = root.table("metrics");
+  config.metrics = metrics::read_config(metrics);
   config.own_files = named_files(root, config.smtp.tls);
   // The key belongs to alarmwire-tunnel alone: this daemon cannot read it and need not.
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);

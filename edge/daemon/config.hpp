@@ -10,6 +10,7 @@
 #include "common/config.hpp"
 #include "common/confine.hpp"
 #include "common/log.hpp"
+#include "common/metrics_server.hpp"
 #include "edge/daemon/devices.hpp"
 #include "edge/daemon/intake.hpp"
 #include "edge/daemon/lane_rules.hpp"
@@ -34,6 +35,7 @@ struct Config {
   std::shared_ptr<const Devices> devices;
   tunnel::Settings tunnel;
   page::Config page;
+  metrics::Config metrics;
   std::vector<std::string> stick_folders;  // where sticks with tickets are looked for
   confine::Wanted user;                    // the account to run as
   std::vector<std::string> own_files;      // that the file names and the daemon reads

@@ -7,6 +7,7 @@
 #include "common/files.hpp"
 #include "edge/daemon/messages.hpp"
 #include "edge/daemon/site_file.hpp"
+#include "edge/status/box_metrics.hpp"
 #include "edge/watch/fault_booker.hpp"
 
 namespace alarmwire::edge {
@@ -169,6 +170,15 @@ Status EdgeDaemon::open_control() {
   return {};
 }
 
+void EdgeDaemon::offer_metrics(int listening_fd) {
+  if (listening_fd < 0) return;
+  metrics_ = metrics::MetricsServer::open(
+      context_, listening_fd,
+      [this](const std::string& path, const metrics::MetricsServer::Done& done) {
+        done(status::answer_at(path, figures()));
+      });
+}
+
 Status EdgeDaemon::open_page() {
   if (page_sockets_.listening >= 0)
     page_ = std::make_unique<BoxPage>(
@@ -312,6 +322,7 @@ void EdgeDaemon::reload() {
       {"tunnel.control_socket", fresh->tunnel.control_socket != config_.tunnel.control_socket},
       {"spool.directory", fresh->spool.directory != config_.spool.directory},
       {"spool.secure_delete", fresh->spool.secure_delete != config_.spool.secure_delete},
+      {"metrics", fresh->metrics != config_.metrics},
       {"page", fresh->page.address != config_.page.address ||
                    fresh->page.port != config_.page.port ||
                    fresh->page.allowed != config_.page.allowed},
@@ -339,6 +350,7 @@ void EdgeDaemon::stop() {
 }
 
 void EdgeDaemon::finish() {
+  metrics_.reset();
   sticks_.reset();
   page_.reset();
   if (enroller_) enroller_->stop();

@@ -36,6 +36,8 @@ class EdgeDaemon final : private spool::Observer {
              PageSockets page_sockets);
   ~EdgeDaemon() override;
 
+  // Before start(). `listening_fd`: of metrics::listen_at(), -1 for none.
+  void offer_metrics(int listening_fd);
   Status start();
   int run();  // until SIGTERM; the exit code
 
@@ -87,6 +89,7 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<status::BoxCommands> commands_;
   std::unique_ptr<control::Server> control_;
   std::unique_ptr<BoxPage> page_;
+  std::unique_ptr<metrics::MetricsServer> metrics_;
   std::unique_ptr<StickWatch> sticks_;
   std::unique_ptr<daemon::Signals> signals_;
   std::shared_ptr<void> watchdog_;

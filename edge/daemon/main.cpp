@@ -30,6 +30,7 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
 struct Prepared {
   std::vector<smtp::InheritedSocket> door;
   PageSockets page;
+  int metrics = -1;
 };
 
 // The sockets first: their ports may need a right that is given up next. Then the desk for photos:
@@ -39,6 +40,7 @@ Result<Prepared> prepare(const Config& config, const std::string& config_path) {
   if (sockets.has_error()) return sockets.error();
   Prepared prepared{std::move(*sockets), {}};
   prepared.page.listening = open_page_socket(config.page);
+  prepared.metrics = metrics::listen_at(config.metrics);
   if (Status done = confine::give_up_rights(config.user); done.has_error()) return done.error();
   if (prepared.page.listening >= 0) {
     const Result<int> desk = PhotoDesk::start();
@@ -57,6 +59,7 @@ int run(const std::string& config_path, Config config) {
     return daemon::exit_failed;
   }
   EdgeDaemon box(config_path, std::move(config), std::move(prepared->door), prepared->page);
+  box.offer_metrics(prepared->metrics);
   if (const Status started = box.start(); started.has_error()) {
     log::write(EDGE_START_FAILED, {{"reason", started.error().diagnostics}});
     return daemon::exit_failed;
