@@ -23,10 +23,10 @@ FaultBook::Entry make_entry(RecordKind kind, std::string_view box, std::string_v
 }  // namespace
 
 bool fault::is_state(std::string_view code) {
-  static constexpr std::array states{spool_full,        spool_quarantined, tunnel_daemon,
-                                     tunnel_silent,     ledger_full,       ledger_disk_80,
-                                     outlet_stalled,    outlet_parked,     outlet_missing,
-                                     ledger_unreadable, not_listening,     box_cloned};
+  static constexpr std::array states{
+      spool_full,     spool_quarantined, tunnel_daemon, tunnel_silent,  ledger_full,
+      ledger_disk_80, outlet_stalled,    outlet_parked, outlet_missing, boxes_silent,
+      link_stuck,     ledger_unreadable, not_listening, box_cloned};
   return std::find(states.begin(), states.end(), code) != states.end();
 }
 

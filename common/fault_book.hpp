@@ -40,6 +40,10 @@ inline constexpr std::string_view tunnel_daemon =
     "tunnel-daemon";  // state, both: alarmwire-tunnel is silent
 inline constexpr std::string_view tunnel_silent =
     "tunnel-silent";  // state, centre: a box is not heard
+inline constexpr std::string_view boxes_silent =
+    "boxes-silent";  // state, centre: many are not heard since about the same time
+inline constexpr std::string_view link_stuck =
+    "link-stuck";  // state, centre: a box's stream stands, and nothing is acknowledged
 inline constexpr std::string_view records_missing =
     "records-missing";  // event, centre: a hole in a box's seqs
 inline constexpr std::string_view box_cloned =

@@ -1,6 +1,5 @@
 #include "receiver/daemon/centre_status.hpp"
 
-#include <algorithm>
 #include <string_view>
 
 #include "common/text.hpp"
@@ -10,27 +9,37 @@ namespace {
 
 namespace json = boost::json;
 
-// WireGuard renews its keys every 120 s: a handshake older than this means no path.
-constexpr std::int64_t handshake_stale_ms = 180'000;
-constexpr WallTimeUs waiting_too_long_us = 60'000'000;
+constexpr WallTimeUs waiting_too_long_us =
+    std::chrono::microseconds(fleet::waiting_too_long).count();
 
-const json::object* peer_of(const CentreFigures& figures, const BoxId& box) {
-  if (!figures.tunnel) return nullptr;
-  const json::value* peers = figures.tunnel->if_contains("peers");
-  if (peers == nullptr || !peers->is_array()) return nullptr;
-  for (const json::value& peer : peers->get_array()) {
-    const json::value* name = peer.is_object() ? peer.get_object().if_contains("box") : nullptr;
-    if (name != nullptr && name->is_string() && name->get_string() == box)
-      return &peer.get_object();
-  }
-  return nullptr;
+const json::object* peer_of(const Peers& peers, const BoxId& box) {
+  const auto found = peers.find(box);
+  return found != peers.end() ? found->second : nullptr;
 }
 
-bool has_fresh_handshake(const json::object* peer) {
+std::optional<std::int64_t> handshake_age_ms(const json::object* peer) {
   const json::value* age = peer != nullptr ? peer->if_contains("handshake_age_ms") : nullptr;
   boost::system::error_code error;
   const auto age_ms = age != nullptr ? age->to_number<std::int64_t>(error) : 0;
-  return age != nullptr && !error && age_ms < handshake_stale_ms;
+  if (age == nullptr || error) return std::nullopt;
+  return age_ms;
+}
+
+fleet::Verdict judge(const BoxFigures& box, const json::object* peer,
+                     std::chrono::seconds acknowledged_within, WallTimeUs now_us) {
+  fleet::Signs signs;
+  signs.seen = box.seen || box.link;
+  signs.handshake_age_ms = handshake_age_ms(peer);
+  if (box.link) {
+    signs.connected = box.link->connected && !box.silent;
+    signs.since_us = box.link->since_us;
+    signs.acknowledged_us = box.link->last_acknowledged_us;
+    signs.down_reason = box.link->down_reason;
+    const WallTimeUs offset_us = box.link->clock ? box.link->clock->offset_us : 0;
+    if (box.link->oldest_waiting_us > 0)
+      signs.oldest_waiting_us = box.link->oldest_waiting_us + offset_us;
+  }
+  return fleet::judge(signs, acknowledged_within, now_us);
 }
 
 struct Verdict {
@@ -38,27 +47,14 @@ struct Verdict {
   std::string reason;
 };
 
-Verdict judge(const BoxFigures& box, const json::object* peer, WallTimeUs now_us) {
-  if (!box.seen && !box.link) return {"never-seen", "has never connected"};
-  if (box.link && box.link->connected) {
-    const WallTimeUs offset_us = box.link->clock ? box.link->clock->offset_us : 0;
-    const WallTimeUs oldest = box.link->oldest_waiting_us;
-    if (oldest > 0 && now_us - offset_us - oldest > waiting_too_long_us)
-      return {"amber", "an alarm waits on the box"};
-    return {"green", "connected"};
-  }
-  if (has_fresh_handshake(peer)) return {"amber", "tunnel up, no stream"};
-  return {"red",
-          box.link && !box.link->down_reason.empty() ? box.link->down_reason : "not connected"};
-}
-
-json::object describe_box(const BoxFigures& box, const json::object* peer, WallTimeUs now_us) {
-  const Verdict verdict = judge(box, peer, now_us);
+json::object describe_box(const BoxFigures& box, const json::object* peer,
+                          const CentreFigures& figures) {
+  const fleet::Verdict verdict = judge(box, peer, figures.acknowledged_within, figures.now_us);
   json::object object{
       {"id", box.site.id},
       {"name", box.site.name},
       {"domain", box.site.domain},
-      {"verdict", verdict.colour},
+      {"verdict", to_string(verdict.colour)},
       {"verdict_reason", scrub_utf8(verdict.reason)},
       {"silent", box.silent},
       {"connected", box.link && box.link->connected},
@@ -72,6 +68,7 @@ json::object describe_box(const BoxFigures& box, const json::object* peer, WallT
     object["sessions"] = link.sessions;
     object["last_beat_us"] = link.last_heard_us;
     object["last_stored_us"] = link.last_stored_us;
+    object["last_acknowledged_us"] = link.last_acknowledged_us;
     object["waiting_records"] = link.waiting_records;
     object["oldest_waiting_us"] = link.oldest_waiting_us;
     object["spool_used_bytes"] = link.spool_used_bytes;
@@ -138,11 +135,40 @@ Verdict judge_centre(const CentreFigures& figures) {
 
 }  // namespace
 
+Peers peers_of(const std::optional<json::object>& tunnel) {
+  Peers peers;
+  const json::value* list = tunnel ? tunnel->if_contains("peers") : nullptr;
+  if (list == nullptr || !list->is_array()) return peers;
+  for (const json::value& peer : list->get_array()) {
+    const json::value* name = peer.is_object() ? peer.get_object().if_contains("box") : nullptr;
+    if (name != nullptr && name->is_string())
+      peers.emplace(std::string_view(name->get_string()), &peer.get_object());
+  }
+  return peers;
+}
+
+std::string colour_of_centre(const CentreFigures& figures) {
+  return std::string(judge_centre(figures).colour);
+}
+
 json::array describe_boxes(const CentreFigures& figures) {
   json::array list;
+  const Peers peers = peers_of(figures.tunnel);
   for (const BoxFigures& box : figures.boxes)
-    list.push_back(describe_box(box, peer_of(figures, box.site.id), figures.now_us));
+    list.push_back(describe_box(box, peer_of(peers, box.site.id), figures));
   return list;
+}
+
+std::vector<fleet::Verdict> judge_boxes(const std::vector<BoxFigures>& boxes,
+                                        const std::optional<json::object>& tunnel,
+                                        std::chrono::seconds acknowledged_within,
+                                        WallTimeUs now_us) {
+  std::vector<fleet::Verdict> verdicts;
+  verdicts.reserve(boxes.size());
+  const Peers peers = peers_of(tunnel);
+  for (const BoxFigures& box : boxes)
+    verdicts.push_back(judge(box, peer_of(peers, box.site.id), acknowledged_within, now_us));
+  return verdicts;
 }
 
 std::string advice(const std::string& missing_outlet) {

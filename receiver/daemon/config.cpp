@@ -11,6 +11,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::uint64_t mib = 1024 * 1024;
+// Boxes send a canary every 2 min: two may be missed, and the second has a minute to arrive.
+constexpr std::chrono::seconds acknowledged_within_default{300};
+constexpr std::chrono::seconds acknowledged_within_least{20};
 constexpr std::uint64_t size_max = 1024ull * 1024 * 1024 * 1024 * 1024;
 
 ledger::RetentionRule parse_retention(config::Table& table) {
@@ -23,6 +26,22 @@ ledger::RetentionRule parse_retention(config::Table& table) {
   if (rule.keep_bytes > 0 && rule.keep_bytes < 16 * mib)
     table.problem("keep_size", "at least 16MiB, or 0 for no limit");
   return rule;
+}
+
+constexpr std::chrono::hours report_after_max{24};
+
+void parse_silence(config::Table& root, Config& config) {
+  for (config::Table& table : root.tables("silence")) {
+    const auto after = std::chrono::duration_cast<std::chrono::seconds>(
+        table.duration("report_after", config.report_after, 0ms, report_after_max));
+    const std::vector<std::string> boxes = table.strings("boxes", {});
+    if (boxes.empty()) table.problem("boxes", "the ids of the boxes are wanted, [\"site-a\", …]");
+    for (const std::string& box : boxes) {
+      if (!is_valid_box_id(box)) table.problem("boxes", "'" + box + "' is not a box id");
+      if (!config.report_after_at.emplace(box, after).second)
+        table.problem("boxes", "'" + box + "' stands in another [[silence]] already");
+    }
+  }
 }
 
 std::vector<std::string> named_files(config::Table& root) {
@@ -53,6 +72,11 @@ ProvisioningConfig parse_provisioning(config::Table table) {
 
 }  // namespace
 
+std::chrono::seconds Config::report_after_of(const BoxId& box) const {
+  const auto found = report_after_at.find(box);
+  return found != report_after_at.end() ? found->second : report_after;
+}
+
 Result<Config> load_config(const std::string& path) {
   Result<config::Reader> reader = config::load(path);
   if (reader.has_error()) return reader.error();
@@ -65,6 +89,13 @@ Result<Config> load_config(const std::string& path) {
   config.user = {receiver.string("user", "alarmwire-receiver"), receiver.has("user")};
   config.silent_after = std::chrono::duration_cast<std::chrono::seconds>(
       receiver.duration("silent_after", fleet::BoxWatch::silent_after_default, 11s, 24h));
+  config.report_after = std::chrono::duration_cast<std::chrono::seconds>(
+      receiver.duration("report_after", 0s, 0ms, report_after_max));
+  config.acknowledged_within = std::chrono::duration_cast<std::chrono::seconds>(
+      receiver.duration("acknowledged_within", acknowledged_within_default, 0ms, 24h));
+  if (config.acknowledged_within > 0s && config.acknowledged_within < acknowledged_within_least)
+    receiver.problem("acknowledged_within", "at least 20 s, or \"0s\": not asked");
+  parse_silence(root, config);
   outlets::OutletDefaults defaults;
   defaults.hostname = receiver.string("hostname", "");
   defaults.language = static_cast<sites::Language>(receiver.choice("language", 0, {"de", "en"}));
@@ -78,6 +109,9 @@ Result<Config> load_config(const std::string& path) {
     config.ledger.outlets.push_back(outlet.name);
   config.own_files = named_files(root);
   config.provisioning = parse_provisioning(root.table("provisioning"));
+  config::Table metrics = root.table("metrics");
+  config.metrics = metrics::read_config(metrics);
+  config.metrics_of_boxes = metrics.boolean("boxes", false);
   config.tunnel = tunnel::read_settings(root, tunnel::KeyFiles::leave);
   if (const Status finished = reader->finish(); finished.has_error()) return finished.error();
   return config;

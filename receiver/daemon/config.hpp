@@ -3,12 +3,14 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "common/config.hpp"
 #include "common/confine.hpp"
 #include "common/log.hpp"
+#include "common/metrics_server.hpp"
 #include "receiver/daemon/box_office.hpp"
 #include "receiver/ledger/ledger.hpp"
 #include "receiver/outlets/outlet_config.hpp"
@@ -24,13 +26,20 @@ struct Config {
   std::string control_socket;
   std::string control_group;
   log::Level log_level = log::Level::info;
-  std::chrono::seconds silent_after{};  // a box not heard for this long is a fault
+  std::chrono::seconds silent_after{};  // a box not heard for this long is silent
+  std::chrono::seconds report_after{};  // and a fault when it has been for so long
+  std::map<BoxId, std::chrono::seconds> report_after_at;  // where it is another time
+  std::chrono::seconds acknowledged_within{};             // or a box is not green; 0: not asked
   ledger::Config ledger;
   ledger::RetentionRule retention;
   sites::Sites sites;
   std::vector<outlets::SmtpConfig> outlets;
   tunnel::Settings tunnel;
   ProvisioningConfig provisioning;
+  metrics::Config metrics;
+  bool metrics_of_boxes = false;
+  std::chrono::seconds report_after_of(const BoxId& box) const;
+
   confine::Wanted user;                // the account to run as
   std::vector<std::string> own_files;  // that the file names and the daemon reads
 };

@@ -27,6 +27,7 @@ confine::Policy needs_of(const Config& config, const std::string& config_path) {
 }
 
 int run(const std::string& config_path, Config config) {
+  const int metrics_socket = metrics::listen_at(config.metrics);
   Status started = confine::give_up_rights(config.user);
   if (started) started = confine::hold(needs_of(config, config_path));
   if (started.has_error()) {
@@ -34,6 +35,7 @@ int run(const std::string& config_path, Config config) {
     return daemon::exit_failed;
   }
   ReceiverDaemon centre(config_path, std::move(config));
+  centre.offer_metrics(metrics_socket);
   if (started = centre.start(); started.has_error()) {
     log::write(RECEIVER_START_FAILED, {{"reason", started.error().diagnostics}});
     return daemon::exit_failed;

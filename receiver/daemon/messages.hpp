@@ -37,6 +37,8 @@ inline constexpr log::Event RECEIVER_HAND_OVERS_DROPPED{
     "RECEIVER_HAND_OVERS_DROPPED", log::Level::warning,
     "what waited at an outlet no longer configured was given up on demand"};
 
+inline constexpr log::Event RECEIVER_BOX_STATE{"RECEIVER_BOX_STATE", log::Level::info,
+                                               "the verdict on a box has changed"};
 inline constexpr log::Event RECEIVER_BOX_ENROLLED{"RECEIVER_BOX_ENROLLED", log::Level::info,
                                                   "a box was enrolled by a ticket"};
 inline constexpr log::Event RECEIVER_BOX_REFUSED{"RECEIVER_BOX_REFUSED", log::Level::warning,

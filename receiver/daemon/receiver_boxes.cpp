@@ -74,8 +74,7 @@ void ReceiverDaemon::know_boxes(const std::string& why_gone) {
     if (still != known.end() && still->second == address) continue;
     ingest_->disconnect(id, why_gone);
     if (still != known.end()) continue;  // it has another key now
-    boxes_.remove(id);
-    faults_->report(id, std::string(fault::tunnel_silent), "", why_gone, true);
+    forget_box(id, why_gone);
   }
   const std::map<BoxId, std::string> before = std::exchange(boxes_known_, std::move(known));
   box_at_.clear();
@@ -90,7 +89,9 @@ void ReceiverDaemon::know_boxes(const std::string& why_gone) {
 void ReceiverDaemon::watch_box(const BoxId& id) {
   const Result<std::vector<ledger::Cursor>> cursors = ledger_->cursors(id);
   const bool seen = cursors.has_value() && !cursors->empty();
-  boxes_.add(id, seen, faults_->is_open(id, fault::tunnel_silent, ""));
+  const bool was_told = faults_->is_open(id, fault::tunnel_silent, "");
+  boxes_.add(id, seen, was_told);
+  if (was_told) losses_.restore(id);
 }
 
 std::optional<BoxId> ReceiverDaemon::box_of(const std::string& peer_address) const {

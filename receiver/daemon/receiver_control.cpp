@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/control_request.hpp"
+#include "receiver/daemon/centre_metrics.hpp"
 #include "receiver/daemon/messages.hpp"
 #include "receiver/daemon/receiver_daemon.hpp"
 #include "receiver/outlets/retry.hpp"
@@ -52,6 +53,20 @@ void ReceiverDaemon::handle_status() {
   control_->handle("boxes", with_figures([](const CentreFigures& figures) {
                      return boost::json::value{{"boxes", describe_boxes(figures)}};
                    }));
+}
+
+void ReceiverDaemon::offer_metrics(int listening_fd) {
+  if (listening_fd < 0) return;
+  metrics_ = metrics::MetricsServer::open(
+      context_, listening_fd,
+      [this](const std::string& path, const metrics::MetricsServer::Done& done) {
+        if (stopping_) return done({503, "the centre stops\n"});
+        boost::asio::post(chores_, [this, path, done, has_boxes = config_.metrics_of_boxes,
+                                    figures = figures_without_outlets()]() mutable {
+          add_outlet_figures(figures);
+          done(answer_at(path, has_boxes, figures));
+        });
+      });
 }
 
 void ReceiverDaemon::handle_outlets() {
@@ -138,6 +153,7 @@ CentreFigures ReceiverDaemon::figures_without_outlets() const {
         {book->box(id), ingest_->status(id), boxes_.was_seen(id), boxes_.is_silent(id)});
   figures.faults = faults_->open_faults();
   figures.listening = listening_on_ != 0;
+  figures.acknowledged_within = config_.acknowledged_within;
   figures.uptime_s =
       std::chrono::duration_cast<std::chrono::seconds>(steady_now() - started_).count();
   figures.now_us = wall_now_us();

@@ -207,9 +207,7 @@ void ReceiverDaemon::on_heard(const BoxId& box) {
 // --- time ---
 
 void ReceiverDaemon::tick() {
-  for (const fleet::BoxWatch::Change& change : boxes_.tick(steady_now()))
-    faults_->report(change.box, std::string(fault::tunnel_silent), "", change.reason,
-                    !change.silent);
+  watch_boxes();
   watch_tunnel();
   if (steady_now() - started_ > listen_grace)
     faults_->report(std::string(centre_box_id), std::string(fault::not_listening), "",
@@ -261,6 +259,7 @@ void ReceiverDaemon::listen(const boost::json::object& tunnel) {
   }
   listening_on_ = index;
   listen_failed_ = false;
+  boxes_.on_listening(steady_now());
 }
 
 // For boxes that hold only a ticket: the tunnel's firewall lets nobody else come here.
@@ -292,6 +291,7 @@ void ReceiverDaemon::warn_of_fixed(const Config& fresh) const {
       {"receiver.control_socket", fresh.control_socket != config_.control_socket},
       {"receiver.control_group", fresh.control_group != config_.control_group},
       {"receiver.user", fresh.user.account != config_.user.account},
+      {"metrics", fresh.metrics != config_.metrics},
       {"receiver.silent_after", fresh.silent_after != config_.silent_after},
       {"ledger.directory", fresh.ledger.directory != config_.ledger.directory},
       {"tunnel.link_port", fresh.tunnel.link_port != config_.tunnel.link_port},
@@ -315,6 +315,10 @@ void ReceiverDaemon::reload() {
   log::set_level(fresh->log_level);
   config_.sites = std::move(fresh->sites);
   config_.retention = fresh->retention;
+  config_.metrics_of_boxes = fresh->metrics_of_boxes;
+  config_.report_after = fresh->report_after;
+  config_.report_after_at = std::move(fresh->report_after_at);
+  config_.acknowledged_within = fresh->acknowledged_within;
   config_.tunnel.peers = std::move(fresh->tunnel.peers);
   config_.provisioning = std::move(fresh->provisioning);
   office_->configure(config_.provisioning);
@@ -360,6 +364,7 @@ void ReceiverDaemon::one_has_stopped() {
 }
 
 void ReceiverDaemon::finish() {
+  metrics_.reset();
   office_->stop();
   ingest_->stop();
   faults_->close();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "receiver/daemon/config.hpp"
 #include "receiver/daemon/outlet_set.hpp"
 #include "receiver/fleet/box_watch.hpp"
+#include "receiver/fleet/loss_book.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
 namespace alarmwire::receiver {
@@ -39,6 +41,8 @@ class ReceiverDaemon final : public ledger::Observer,
   ReceiverDaemon(std::string config_path, Config config);
   ~ReceiverDaemon() override;
 
+  // Before start(). `listening_fd`: of metrics::listen_at(), -1 for none.
+  void offer_metrics(int listening_fd);
   Status start();
   int run();  // until SIGTERM; the exit code
 
@@ -64,8 +68,11 @@ class ReceiverDaemon final : public ledger::Observer,
   Status open_office();
   void know_boxes(const std::string& why_gone);
   void watch_box(const BoxId& id);
+  void forget_box(const BoxId& id, const std::string& why_gone);
   std::optional<BoxId> box_of(const std::string& peer_address) const;
   void tick();
+  void watch_boxes();
+  std::map<BoxId, fleet::Verdict> tell_states();
   void watch_tunnel();
   void listen(const boost::json::object& tunnel);
   bool listen_for_boxes(const std::string& address, const std::string& interface);
@@ -108,6 +115,9 @@ class ReceiverDaemon final : public ledger::Observer,
   std::unique_ptr<OutletSet> outlets_;
   std::unique_ptr<ingest::Ingest> ingest_;
   fleet::BoxWatch boxes_;
+  fleet::LossBook losses_;
+  fleet::VerdictBook verdicts_;
+  std::set<BoxId> stuck_;  // with the fault link-stuck
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::vector<provisioning::BoxRow> enrolled_;  // by tickets, and approved
   std::map<BoxId, std::string> boxes_known_;    // those and the configured, with tunnel addresses
@@ -115,6 +125,7 @@ class ReceiverDaemon final : public ledger::Observer,
   std::unique_ptr<BoxOffice> office_;
   std::unique_ptr<AlarmCommands> alarms_;
   std::unique_ptr<control::Server> control_;
+  std::unique_ptr<metrics::MetricsServer> metrics_;
   std::unique_ptr<daemon::Signals> signals_;
   std::shared_ptr<void> watchdog_;
   SteadyTime tunnel_heard_;

@@ -20,6 +20,22 @@ constexpr Row rows[] = {
      {"Tunnel silent",
       "The box is not heard. Check power and internet at the site. Alarms are kept on the box and "
       "delivered once it is back."}},
+    {"boxes-silent",
+     {"Mehrere Boxen still",
+      "Mehrere Boxen melden sich seit etwa derselben Zeit nicht. Zuerst den eigenen "
+      "Internetanschluss "
+      "der Zentrale prüfen, dann Störungen des Anbieters. Alarme werden auf den Boxen gespeichert "
+      "und nachgeliefert."},
+     {"Several boxes silent",
+      "Several boxes are not heard since about the same time. Check the centre's own internet line "
+      "first, then outages of the carrier. Alarms are kept on the boxes and delivered later."}},
+    {"link-stuck",
+     {"Box verbunden, aber ohne Bestätigung",
+      "Die Verbindung steht, doch nichts von der Box wird bestätigt. Alarme könnten auf der Box "
+      "liegen bleiben: Box neu starten und ihr Protokoll prüfen."},
+     {"Box connected, but nothing is acknowledged",
+      "The stream stands, yet nothing of the box is acknowledged. Alarms may stay on the box: "
+      "restart it and look at its log."}},
     {"spool-full",
      {"Speicher der Box voll",
       "Die Box nimmt keine Mails mehr an (452). Verbindung zur Zentrale und Platz auf der Box "

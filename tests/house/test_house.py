@@ -13,6 +13,7 @@ import catalogue
 import conformance
 import defaults
 import habits
+import metrics
 import plan
 
 ROOT = Path(sys.argv[1]).resolve() if len(sys.argv) > 2 else None
@@ -42,6 +43,9 @@ class House(unittest.TestCase):
 
     def test_every_fault_is_in_the_runbook(self):
         self.none(catalogue.fault_breaches(ROOT))
+
+    def test_every_metric_is_in_its_page(self):
+        self.none(metrics.breaches(ROOT))
 
     def test_no_capturing_lambda_in_a_co_await(self):
         self.none(habits.lambdas_in_co_await(ROOT))
@@ -165,6 +169,24 @@ class TheTestsCanFail(unittest.TestCase):
         self.put("docs/runbook/faults.md", "### a-c\nState. Mend it.\n")
         self.breach(catalogue.fault_breaches(self.root), "a-b: no entry")
         self.breach(catalogue.fault_breaches(self.root), "a-c: an entry for a fault")
+
+    def test_metrics(self):
+        good = 'constexpr Metric a{"alarmwire_box_a_bytes", Metric::gauge, "A."};\n'
+        page = "| `alarmwire_box_a_bytes` | gauge | bytes | - | A. |\n"
+        self.put("receiver/daemon/centre_metrics.cpp", "")
+        for code, text, words in (
+                (good, page, None), (good, "", "is not in"), ("", page, "no such metric"),
+                (good, page + "`alarmwire_box_b`\n", "no such metric"),
+                (good, page.replace("gauge", "counter"), "differs"),
+                (good, page.replace("| bytes", "| seconds"), "differs"),
+                (good.replace("gauge", "counter"), page, "ends in _total"),
+                (good + good, page, "declared twice")):
+            self.put("edge/status/box_metrics.cpp", code)
+            self.put("docs/metrics.md", text)
+            if words:
+                self.breach(metrics.breaches(self.root), words)
+            else:
+                self.assertEqual(list(metrics.breaches(self.root)), [])
 
     def test_a_clause_without_its_test(self):
         self.put("edge/smtp/tests/a.cpp", "TEST(Path, IsTaken) {}\nTEST_P(Said, IsHeard) {}\n"

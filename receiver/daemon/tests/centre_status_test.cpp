@@ -112,6 +112,24 @@ TEST_F(CentreStatusTest, a_box_with_a_stream_is_amber_only_when_an_alarm_waits_t
   EXPECT_EQ(box_reason(), "an alarm waits on the box");
 }
 
+TEST_F(CentreStatusTest, a_box_whose_stream_acknowledges_nothing_is_amber) {
+  figures_.acknowledged_within = std::chrono::seconds(300);
+  EXPECT_EQ(box_verdict(), "amber");
+  box().link->last_acknowledged_us = figures_.now_us - minute_us;
+  EXPECT_EQ(box_verdict(), "green");
+  EXPECT_EQ(described_box().at("last_acknowledged_us"), figures_.now_us - minute_us);
+  box().link->last_acknowledged_us = figures_.now_us - 6 * minute_us;
+  EXPECT_EQ(box_verdict(), "amber");
+  EXPECT_EQ(box_reason(), "connected, but nothing was acknowledged for 360 s");
+}
+
+TEST_F(CentreStatusTest, a_box_not_heard_is_not_green_though_its_stream_has_not_ended_yet) {
+  box().silent = true;
+  EXPECT_EQ(box_verdict(), "amber");
+  set_handshake_age(180'000);
+  EXPECT_EQ(box_verdict(), "red");
+}
+
 TEST_F(CentreStatusTest, what_waits_on_a_box_is_told_by_the_boxs_clock) {
   box().link->oldest_waiting_us = figures_.now_us - minute_us - 1;
   box().link->clock = link::ClockReading{};

@@ -94,7 +94,7 @@ TEST_F(FaultMail, EveryCodeHasWordsInBothLanguages) {
         "outlet-stalled",  "outlet-parked",  "outlet-refused",    "records-missing",
         "record-conflict", "record-never",   "box-cloned",        "ledger-unreadable",
         "not-listening",   "outlet-missing", "daemon-crashed",    "tunnel-daemon",
-        "record-mismatch"})
+        "record-mismatch", "boxes-silent",   "link-stuck"})
     EXPECT_EQ(codes.count(code), 1u) << code;
 }
 

@@ -1,0 +1,77 @@
+// Who is silent, how each box is doing, and what of it becomes a fault: once a second.
+#include <map>
+#include <set>
+#include <utility>
+
+#include "receiver/daemon/messages.hpp"
+#include "receiver/daemon/receiver_daemon.hpp"
+
+namespace alarmwire::receiver {
+
+void ReceiverDaemon::watch_boxes() {
+  const SteadyTime now = steady_now();
+  const std::vector<fleet::BoxWatch::Change> changes = boxes_.tick(now);
+  std::map<BoxId, fleet::Verdict> verdicts = tell_states();
+  for (const fleet::BoxWatch::Change& change : changes) {
+    if (!change.silent) {
+      losses_.back(change.box, now);
+      continue;
+    }
+    const fleet::Verdict& verdict = verdicts[change.box];
+    const std::string colour(to_string(verdict.colour));
+    losses_.lost(change.box, colour + ": " + change.reason, config_.report_after_of(change.box),
+                 now);
+  }
+  for (const fleet::LossBook::Report& report : losses_.tick(now)) {
+    const bool is_mass = report.box.empty();
+    faults_->report(is_mass ? std::string(centre_box_id) : report.box,
+                    std::string(is_mass ? fault::boxes_silent : fault::tunnel_silent),
+                    report.subject, report.reason, report.over);
+  }
+}
+
+// The log has each change of colour with its cause; what stands and acknowledges nothing is a
+// fault.
+std::map<BoxId, fleet::Verdict> ReceiverDaemon::tell_states() {
+  std::set<BoxId> ids;  // a box may have two addresses
+  for (const auto& [address, id] : box_at_) ids.insert(id);
+  std::vector<BoxFigures> boxes;
+  for (const BoxId& id : ids) {
+    BoxFigures box;
+    box.site.id = id;
+    box.link = ingest_->status(id);
+    box.seen = boxes_.was_seen(id);
+    box.silent = boxes_.is_silent(id);
+    boxes.push_back(std::move(box));
+  }
+  const std::vector<fleet::Verdict> judged =
+      judge_boxes(boxes, tunnel_->status(), config_.acknowledged_within, wall_now_us());
+  // A ledger that takes nothing is a fault of its own, and not of every box.
+  const bool may_miss = !ledger_->snapshot().full;
+  std::map<BoxId, fleet::Verdict> verdicts;
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    const BoxId& id = boxes[i].site.id;
+    const fleet::Verdict& verdict = judged[i];
+    if (const auto before = verdicts_.update(id, verdict.colour))
+      log::write(RECEIVER_BOX_STATE, {{"box", id},
+                                      {"state", to_string(verdict.colour)},
+                                      {"before", to_string(*before)},
+                                      {"reason", verdict.reason}});
+    const bool is_stuck = verdict.unacknowledged && may_miss;
+    if (is_stuck ? stuck_.insert(id).second : stuck_.erase(id) != 0)
+      faults_->report(id, std::string(fault::link_stuck), "", verdict.reason, !is_stuck);
+    verdicts.emplace(id, verdict);
+  }
+  return verdicts;
+}
+
+void ReceiverDaemon::forget_box(const BoxId& id, const std::string& why_gone) {
+  boxes_.remove(id);
+  losses_.forget(id, steady_now());
+  verdicts_.forget(id);
+  stuck_.erase(id);
+  for (const std::string_view code : {fault::tunnel_silent, fault::link_stuck})
+    faults_->report(id, std::string(code), "", why_gone, true);
+}
+
+}  // namespace alarmwire::receiver
