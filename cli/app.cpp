@@ -233,9 +233,12 @@ void add_ticket_commands(CLI::App& app, Wish& wish) {
 }
 
 void add_daemon_commands(CLI::App& app, Wish& wish) {
-  verb(&app, wish, "status", "How the box or the centre is doing", [&](const Context& context) {
-    return wish.watch ? watch_status(context) : show_status(context);
-  })->add_flag("--watch", wish.watch, "Again every second, until interrupted");
+  verb(&app, wish, "status", "How the box or the centre is doing",
+       [&](const Context& context) {
+         return wish.watch ? watch_status(context) : show_status(context);
+       })
+      ->add_flag("--watch", wish.watch,
+                 "Again every second, until interrupted (Ctrl-C); with --json one object a line");
   add_box_commands(app, wish);
   add_ticket_commands(app, wish);
   add_device_commands(app, wish);
@@ -350,10 +353,13 @@ int report_parse_error(CLI::App& app, const CLI::ParseError& error, int argc,
                       "alarmwire --help says what there is");
 }
 
+bool is_terminal(const std::ostream& out) {
+  return &out == &std::cout && ::isatty(STDOUT_FILENO) == 1;
+}
+
 bool wants_colour(const std::ostream& out) {
   const char* const no_colour = std::getenv("NO_COLOR");
-  return &out == &std::cout && ::isatty(STDOUT_FILENO) == 1 &&
-         (no_colour == nullptr || *no_colour == '\0');
+  return is_terminal(out) && (no_colour == nullptr || *no_colour == '\0');
 }
 
 }  // namespace
@@ -361,7 +367,7 @@ bool wants_colour(const std::ostream& out) {
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CLI::App app("Alarms of a site's devices, safely to the receiving centre.", "alarmwire");
   Wish wish;
-  Context context{out, err, false, wants_colour(out), ""};
+  Context context{out, err, false, wants_colour(out), "", is_terminal(out)};
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("alarmwire ") + ALARMWIRE_VERSION);
   app.add_flag("--json", context.json, "Answer in JSON, with a versioned schema");

@@ -23,7 +23,8 @@ struct Context {
   std::ostream& err;
   bool json = false;
   bool colour = false;
-  std::string socket;  // "": the machine's box daemon, else its receiver
+  std::string socket;        // "": the machine's box daemon, else its receiver
+  bool is_terminal = false;  // out: what is shown again may be shown in place
 
   // The one way to say that it did not work; returns the exit code. `error: message` on err, and
   // below it what may help; with --json {"schema": "error/1", "error", "exit_code", "advice"}

@@ -1,10 +1,16 @@
 #include "cli/daemon_commands.hpp"
 
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 #include <optional>
 #include <sstream>
-#include <thread>
 
 #include "cli/json_view.hpp"
+#include "cli/render.hpp"
 #include "cli/render_status.hpp"
 #include "common/files.hpp"
 #include "common/pem.hpp"
@@ -33,6 +39,36 @@ int show_list(const Context& context, std::string_view command, std::string_view
   return daemon::exit_ok;
 }
 
+// Ctrl-C ends a watch as it should end, between two looks.
+class Interrupts {
+ public:
+  Interrupts() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  }
+  ~Interrupts() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+  bool came_within(std::chrono::seconds time) const {
+    const timespec wait{time.count(), 0};
+    int signal = -1;
+    do {
+      signal = ::sigtimedwait(&signals_, nullptr, &wait);
+    } while (signal < 0 && errno == EINTR);
+    return signal > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+};
+
+std::size_t rows_of_terminal() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 }  // namespace
 
 int show_status(const Context& context) {
@@ -48,15 +84,21 @@ int show_status(const Context& context) {
 }
 
 int watch_status(const Context& context) {
-  while (context.out) {
+  const Interrupts interrupts;
+  if (context.is_terminal && !context.json) context.out << "\x1b[2J";
+  do {
     // Drawn aside first: the screen must not flicker while a slow daemon is asked.
     std::ostringstream page;
-    const Context aside{page, page, context.json, context.colour, context.socket};
-    show_status(aside);
-    if (context.colour) context.out << "\x1b[H\x1b[2J";
-    context.out << page.str() << (context.json || context.colour ? "" : "\n") << std::flush;
-    std::this_thread::sleep_for(watch_every);
-  }
+    std::ostream& complaints = context.json ? context.err : page;
+    show_status({page, complaints, context.json, context.colour, context.socket});
+    if (context.json)
+      context.out << page.str();
+    else if (context.is_terminal)
+      context.out << in_place(page.str(), rows_of_terminal());
+    else
+      context.out << page.str() << "\n";
+    context.out << std::flush;
+  } while (context.out && !interrupts.came_within(watch_every));
   return daemon::exit_ok;
 }
 

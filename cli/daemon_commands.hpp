@@ -11,7 +11,9 @@ namespace alarmwire::cli {
 inline constexpr std::chrono::seconds watch_every{1};
 
 int show_status(const Context& context);
-int watch_status(const Context& context);  // until it is interrupted
+// Until SIGINT or SIGTERM, which end it well. On a terminal in place, else one page after the
+// other; with --json one object a line.
+int watch_status(const Context& context);
 int show_certificate(const Context& context);
 // The box's CA, for import into devices; to `file`, or to stdout where that is empty.
 int export_certificate(const Context& context, bool der, const std::string& file);

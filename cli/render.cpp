@@ -130,4 +130,20 @@ void Table::print(std::ostream& out, std::string_view indent, bool colour) const
   for (const auto& row : rows_) print_row(row, colour);
 }
 
+std::string in_place(const std::string& page, std::size_t rows) {
+  std::string frame = "\x1b[H";
+  const auto lines = static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n'));
+  // The last row stays free: a line end there would scroll.
+  const bool fits = rows == 0 || lines < rows;
+  const std::size_t shown = fits ? lines : std::max<std::size_t>(rows, 3) - 2;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const std::size_t end = page.find('\n', at);
+    frame += page.substr(at, end - at) + "\x1b[K\n";
+    at = end + 1;
+  }
+  if (!fits) frame += "… " + std::to_string(lines - shown) + " more lines\x1b[K\n";
+  return frame + "\x1b[J";
+}
+
 }  // namespace alarmwire::cli

@@ -36,4 +36,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// The page as it replaces the one before on a terminal: from the top, each line and what is below
+// it wiped; what does not fit into `rows` lines is left out, and said so. 0 rows: not known.
+std::string in_place(const std::string& page, std::size_t rows);
+
 }  // namespace alarmwire::cli

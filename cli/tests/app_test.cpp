@@ -3,10 +3,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <future>
+#include <sstream>
+#include <thread>
 #include <vector>
 
 #include "cli/tests/app_fixture.hpp"
@@ -216,6 +221,48 @@ TEST_F(AppTest, AnAddressComesFromPrefixAndKey) {
 TEST_F(AppTest, ConfigCheckAsksWhoseFileItIs) {
   EXPECT_EQ(run_bare({"config", "check", "/tmp/some.toml"}), 2);
   EXPECT_THAT(err_.str(), HasSubstr("--for"));
+}
+
+// Runs in a thread of its own until it was asked often enough, then gets a Ctrl-C.
+class WatchTest : public AppTest {
+ protected:
+  int watch_three_times(const std::vector<std::string>& words) {
+    server_->handle("status", [this](const boost::json::object&, auto responder) {
+      responder->result(boost::json::parse(R"({"role": "edge", "verdict": "amber"})"));
+      if (++asked_times_ == 3) ::pthread_kill(watcher_.native_handle(), SIGINT);
+    });
+    std::promise<void> may_run;
+    int exit_code = -1;
+    watcher_ = std::thread([&, gate = may_run.get_future()]() mutable {
+      gate.wait();  // until watcher_ is this thread
+      exit_code = run_with_socket(words);
+    });
+    may_run.set_value();
+    watcher_.join();
+    return exit_code;
+  }
+  std::size_t lines() const {
+    const std::string text = out_.str();
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  std::thread watcher_;
+  std::atomic<int> asked_times_{0};
+};
+
+TEST_F(WatchTest, ends_well_by_ctrl_c_and_appends_pages_where_there_is_no_terminal) {
+  EXPECT_EQ(watch_three_times({"status", "--watch"}), 0);
+  EXPECT_EQ(out_.str().find('\x1b'), std::string::npos);
+  std::size_t pages = 0;
+  for (std::size_t at = 0; (at = out_.str().find("Box ", at)) != std::string::npos; ++at) ++pages;
+  EXPECT_EQ(pages, 3u);
+}
+
+TEST_F(WatchTest, json_is_one_object_a_line) {
+  EXPECT_EQ(watch_three_times({"status", "--watch", "--json"}), 0);
+  EXPECT_EQ(lines(), 3u);
+  std::istringstream text(out_.str());
+  for (std::string line; std::getline(text, line);)
+    EXPECT_EQ(boost::json::parse(line).at("schema"), "status/1");
 }
 
 }  // namespace

@@ -252,5 +252,11 @@ TEST_F(RenderTest, TablesAlignWhatIsNotAscii) {
             "Tor 12  100\n");
 }
 
+TEST(InPlace, a_page_replaces_the_one_before_and_never_scrolls) {
+  EXPECT_EQ(in_place("a\nb\n", 0), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+  EXPECT_EQ(in_place("a\nb\n", 3), in_place("a\nb\n", 0));
+  EXPECT_EQ(in_place("a\nb\nc\nd\n", 4), "\x1b[Ha\x1b[K\nb\x1b[K\n… 2 more lines\x1b[K\n\x1b[J");
+}
+
 }  // namespace
 }  // namespace alarmwire::cli
