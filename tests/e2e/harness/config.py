@@ -21,7 +21,7 @@ def edge(box, centre_public_key, centre_endpoints, prefix):
         ("[edge]", {
             "state_directory": str(box.folder / "edge"),
             "control_socket": str(box.edge_socket),
-            "user": str(UID_EDGE),
+            "user": str(UID_EDGE), **box.edge_options,
         }),
         ("[tunnel]", {
             **({"role": "box"} if box.by_ticket else {
@@ -56,7 +56,7 @@ def receiver(centre, boxes, prefix):
             "control_socket": str(centre.receiver_socket),
             "user": str(UID_RECEIVER),
             "hostname": "receiver.internal",
-            "language": "en",
+            "language": "en", **centre.receiver_options,
         }),
         ("[tunnel]", {
             "private_key_file": str(centre.folder / "tunnel/private.key"),
@@ -81,4 +81,4 @@ def receiver(centre, boxes, prefix):
         "test_address": "test@ebues.internal", **centre.outlet_options,
     }))
     sections += [("[[outlet]]", outlet) for outlet in centre.more_outlets]
-    return toml(sections)
+    return toml(sections + centre.more_sections)

@@ -81,7 +81,7 @@ class Box:
         self.bound_addresses = [f"alarm@{self.id}.internal", "alarm@edge.internal"] \
             if number == 1 else [f"alarm@{self.id}.internal"]
         self.named_devices = 2
-        self.smtp_options, self.spool_options = {}, {}
+        self.edge_options, self.smtp_options, self.spool_options = {}, {}, {}
         self.more_sections = []  # ("[[smtp.user]]", {…})
         self.listeners = [{"name": "lan", "address": self.lan_address, "port": self.smtp_port,
                            "reply": "assured", "ack_wait": "5s"}]
@@ -204,7 +204,8 @@ class Centre:
         self.mails, self.envelopes = self.folder / "ebues/mails", self.folder / "ebues/envelopes"
         self.rules = self.folder / "ebues/rules.json"
         self.mailbox = Mailbox(self.mails, self.envelopes)
-        self.outlet_options = {}
+        self.receiver_options, self.outlet_options = {}, {}
+        self.more_sections = []  # as a box's
         self.more_outlets = []
         self.strangers = []  # boxes that are known but not built here
 
