@@ -44,6 +44,8 @@ TEST(PlainText, SaysWhereOtherBytesAre) {
   EXPECT_THAT(why(as_utf16({u'\ufeff', u'a', char16_t(0xdc00), u'b'}, false)),
               HasSubstr("no UTF-16"));
   EXPECT_THAT(why(as_utf16({u'\ufeff', u'a', char16_t(0xd800)}, false)), HasSubstr("no UTF-16"));
+  EXPECT_THAT(why(as_utf16({u'\ufeff', char16_t(0xdc00), char16_t(0xdc00)}, false)),
+              HasSubstr("no UTF-16"));
   EXPECT_THAT(why(as_utf16({u'\ufeff', u'\0', u'a'}, true)), HasSubstr("no text"));
 }
 

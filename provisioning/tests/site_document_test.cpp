@@ -147,6 +147,8 @@ TEST(SiteNetwork, RefusesAddressesThatNoBoxCanHave) {
                                     "2001:db8::2/128",
                                     "192.168.10.2/-1"})
     EXPECT_THAT(lan(address, "192.168.10.1"), HasSubstr("lan: ")) << address;
+  for (const char* const alone : {"192.168.10.2/32", "192.168.10.2/0", "2001:db8::2/128"})
+    EXPECT_THAT(lan(alone), HasSubstr("has no room for anybody else")) << alone;
   for (const int vlan : {-1, 4095})
     EXPECT_THAT(problems({PortSettings{"dhcp", vlan}, {}, "", {}}), HasSubstr("lan_vlan: "));
 }
