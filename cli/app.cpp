@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "cli/alarm_commands.hpp"
+#include "cli/audit_commands.hpp"
 #include "cli/context.hpp"
 #include "cli/daemon_commands.hpp"
 #include "cli/device_commands.hpp"
@@ -48,6 +49,7 @@ struct Wish {
   DoctorWish doctor;
   bool watch = false;
   bool raw = false;
+  std::string audit_file;
   std::string certificate_file;  // not `file`: that has the default of a key's
   bool der = false;
 };
@@ -141,6 +143,8 @@ void add_box_commands(CLI::App& app, Wish& wish) {
       [&](const Context& context) { return show_box(context, wish.id); });
   one("approve", "Let a box in that waits, after its six words were compared",
       [&](const Context& context) { return change_box(context, "approve", wish.id); });
+  one("rotate", "Let a box change its key; it stays connected",
+      [&](const Context& context) { return change_box(context, "rotate", wish.id); });
   one("revoke", "Shut a box out; what it delivered stays",
       [&](const Context& context) { return change_box(context, "revoke", wish.id); });
   one("rename", "Another name for people; the id stays",
@@ -220,7 +224,12 @@ void add_ticket_commands(CLI::App& app, Wish& wish) {
       [&](const Context& context) { return show_ticket(context, wish.number); });
   one("revoke", "Make a ticket worthless that was not used",
       [&](const Context& context) { return revoke_ticket(context, wish.number); });
-  verb(&app, wish, "journal", "Who did what with tickets and boxes, and when", show_journal);
+  CLI::App* const audit = noun(app, "audit", "Who did what with tickets and boxes, and when");
+  verb(audit, wish, "list", "All of it, oldest first", list_audit);
+  verb(audit, wish, "export", "All of it as CSV (or --json), and whether it is as it was written",
+       [&](const Context& context) { return export_audit(context, wish.audit_file); })
+      ->add_option("--out", wish.audit_file, "The file to write; without it stdout");
+  verb(audit, wish, "check", "Whether every line is as it was written", check_audit);
   CLI::App* const enrol_verb =
       verb(&app, wish, "enrol", "Enrol this box by a ticket: from stdin, a file or a photo",
            [&](const Context& context) { return enrol(context, wish.enrolment); });

@@ -96,6 +96,9 @@ void render_box(const Context& context, const JsonView& box) {
                 << box.text("approved_by") << "\n";
   if (box.whole("revoked_us") != 0)
     context.out << "Revoked   " << local_time(box.whole("revoked_us"), false) << "\n";
+  if (!box.text("key_change").empty())
+    context.out << "New key   " << box.text("key_change")
+                << "; the box changes over by itself while it is connected\n";
   if (box.text("state") == "pending")
     context.out << "\nCompare the six words with those at the box, by telephone. The same? Then:\n"
                    "  alarmwire box approve "
@@ -307,26 +310,6 @@ int rename_box(const Context& context, const std::string& id, const std::string&
   return show(context,
               ask_as_user(context, {{"command", "box-rename"}, {"box", id}, {"name", name}}),
               "box/1", [&](const JsonView& box) { render_box(context, box); });
-}
-
-// Whole, page by page.
-int show_journal(const Context& context) {
-  std::int64_t after = 0;
-  while (true) {
-    const auto answer = ask(context, {{"command", "journal"}, {"after", after}});
-    if (answer.has_error()) return context.fail(answer.error());
-    const auto lines = JsonView(*answer).at("journal").items();
-    if (lines.empty()) return daemon::exit_ok;
-    for (const JsonView& line : lines) {
-      after = line.whole("number");
-      if (context.json) continue;
-      context.out << local_time(line.whole("time_us"), false) << "  " << line.text("who") << "  "
-                  << line.text("what") << "  " << line.text("about") << "  "
-                  << or_dash(line.text("before")) << " -> " << or_dash(line.text("after")) << "\n";
-    }
-    if (!context.json) continue;
-    for (const auto& line : answer->at("journal").as_array()) context.print_json("journal/1", line);
-  }
 }
 
 int enrol(const Context& context, const EnrolWish& wish) {

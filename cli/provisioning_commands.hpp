@@ -1,4 +1,4 @@
-// Commands about tickets and the boxes they enrol: at the centre `ticket …`, `box …`, `journal`; at
+// Commands about tickets and the boxes they enrol: at the centre `ticket …`, `box …`; at
 // the box `enrol`. A ticket is a secret: it is read from a file, a photo or stdin, never from the
 // command line, and shown once, when it is made.
 #pragma once
@@ -37,10 +37,9 @@ int revoke_ticket(const Context& context, std::int64_t number);
 
 int list_boxes(const Context& context);  // also who waits for approval
 int show_box(const Context& context, const std::string& id);
-// What `verb` (approve, revoke) does to a box.
+// What `verb` (approve, rotate, revoke) does to a box.
 int change_box(const Context& context, const std::string& verb, const std::string& id);
 int rename_box(const Context& context, const std::string& id, const std::string& name);
-int show_journal(const Context& context);
 
 struct EnrolWish {
   std::string ticket_file;  // "-" or "": stdin

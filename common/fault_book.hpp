@@ -63,6 +63,9 @@ inline constexpr std::string_view outlet_refused = "outlet-refused";  // event, 
 inline constexpr std::string_view ticket_reused =
     "ticket-reused";  // event, centre: a used ticket was shown by another box
 
+inline constexpr std::string_view key_change_failed =
+    "key-change-failed";  // event, centre: a box keeps its old key
+
 // Does it last until it ends (spool full), or did it just happen (a mail was lost)?
 bool is_state(std::string_view code);
 }  // namespace fault

@@ -6,104 +6,10 @@
 #include <cerrno>
 
 #include "common/text.hpp"
+#include "provisioning/registry_rows.hpp"
 
 namespace alarmwire::provisioning {
 namespace {
-
-constexpr std::int64_t schema = 1;
-constexpr const char* tables = R"sql(
-CREATE TABLE tickets (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  bootstrap_key BLOB NOT NULL UNIQUE, preshared_key BLOB NOT NULL,
-  site TEXT NOT NULL, name TEXT NOT NULL, approval TEXT NOT NULL,
-  created_us INTEGER NOT NULL, created_by TEXT NOT NULL, expires_us INTEGER NOT NULL,
-  used_us INTEGER NOT NULL DEFAULT 0, used_by BLOB, revoked_us INTEGER NOT NULL DEFAULT 0,
-  refusals INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE refused_keys (
-  ticket INTEGER NOT NULL, public_key BLOB NOT NULL, PRIMARY KEY (ticket, public_key))
-  STRICT, WITHOUT ROWID;
-CREATE TABLE boxes (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, public_key BLOB NOT NULL UNIQUE,
-  preshared_key BLOB NOT NULL, state TEXT NOT NULL, ticket INTEGER NOT NULL,
-  enrolled_us INTEGER NOT NULL, approved_us INTEGER NOT NULL, approved_by TEXT NOT NULL,
-  revoked_us INTEGER NOT NULL) STRICT;
-CREATE TABLE journal (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, who TEXT NOT NULL,
-  what TEXT NOT NULL, about TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL) STRICT;
-CREATE TRIGGER journal_stays BEFORE DELETE ON journal
-  BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER journal_holds BEFORE UPDATE ON journal
-  BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-PRAGMA user_version = 1;
-)sql";
-
-constexpr std::string_view select_ticket =
-    "SELECT number, bootstrap_key, preshared_key, site, name, approval, created_us, created_by, "
-    "expires_us, used_us, used_by, revoked_us, refusals FROM tickets ";
-constexpr std::string_view select_box =
-    "SELECT b.id, b.name, b.public_key, b.state, b.ticket, t.bootstrap_key, b.enrolled_us, "
-    "b.approved_us, b.approved_by, b.revoked_us FROM boxes b JOIN tickets t ON t.number = "
-    "b.ticket ";
-
-std::string_view view(const tunnel::KeyBytes& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-tunnel::KeyBytes key_at(const sqlite::Statement& row, int column) {
-  tunnel::KeyBytes bytes{};
-  const std::string_view blob = row.column_blob(column);
-  if (blob.size() == bytes.size()) std::copy(blob.begin(), blob.end(), bytes.begin());
-  return bytes;
-}
-
-TicketRow ticket_at(const sqlite::Statement& row) {
-  TicketRow ticket;
-  ticket.number = row.column_int(0);
-  ticket.bootstrap_key.bytes = key_at(row, 1);
-  ticket.preshared_key.bytes = key_at(row, 2);
-  ticket.site = row.column_text(3);
-  ticket.name = row.column_text(4);
-  ticket.approval = approval_from(row.column_text(5)).value_or(Approval::manual);
-  ticket.created_us = row.column_int(6);
-  ticket.created_by = row.column_text(7);
-  ticket.expires_us = row.column_int(8);
-  ticket.used_us = row.column_int(9);
-  if (!row.column_is_null(10)) ticket.used_by = tunnel::PublicKey{key_at(row, 10)};
-  ticket.revoked_us = row.column_int(11);
-  ticket.refusals = static_cast<std::uint64_t>(row.column_int(12));
-  return ticket;
-}
-
-BoxRow box_at(const sqlite::Statement& row) {
-  BoxRow box;
-  box.id = row.column_text(0);
-  box.name = row.column_text(1);
-  box.public_key.bytes = key_at(row, 2);
-  box.state = box_state_from(row.column_text(3)).value_or(BoxState::revoked);
-  box.ticket = row.column_int(4);
-  box.bootstrap_key.bytes = key_at(row, 5);
-  box.enrolled_us = row.column_int(6);
-  box.approved_us = row.column_int(7);
-  box.approved_by = row.column_text(8);
-  box.revoked_us = row.column_int(9);
-  return box;
-}
-
-template <typename Row, typename Read>
-Result<std::vector<Row>> all(Result<sqlite::Statement> statement, Read read) {
-  if (!statement) return statement.error();
-  std::vector<Row> rows;
-  for (;;) {
-    const Result<bool> step = statement->step();
-    if (!step) return step.error();
-    if (!*step) return rows;
-    rows.push_back(read(*statement));
-  }
-}
-
-std::string about_ticket(std::int64_t number) {
-  return "ticket " + std::to_string(number);
-}
 
 // SQLite would make it readable for others.
 Status make_private_file(const std::string& path) {
@@ -123,32 +29,6 @@ Result<Registry> Registry::open(const std::string& path, const char* vfs) {
   Registry registry(std::move(*database));
   if (Status prepared = registry.prepare(); !prepared) return prepared.error();
   return registry;
-}
-
-Status Registry::prepare() {
-  if (Status s = database_.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-                                "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
-      !s)
-    return s;
-  const Result<std::int64_t> version = database_.query_int("PRAGMA user_version");
-  if (!version) return version.error();
-  if (*version == schema) return {};
-  if (*version != 0)
-    return Failure(Errc::unsupported, "the book of tickets and boxes is of a newer version");
-  Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(database_);
-  if (!transaction) return transaction.error();
-  if (Status s = database_.exec(tables); !s) return s;
-  return transaction->commit();
-}
-
-Status Registry::note(WallTimeUs now, std::string_view who, std::string_view what,
-                      std::string_view about, std::string_view before, std::string_view after) {
-  Result<sqlite::Statement> insert = database_.prepare(
-      "INSERT INTO journal (at_us, who, what, about, before, after) VALUES (?, ?, ?, ?, ?, ?)");
-  if (!insert) return insert.error();
-  insert->bind(1, now).bind_text(2, who).bind_text(3, what).bind_text(4, about);
-  insert->bind_text(5, before).bind_text(6, after);
-  return insert->run();
 }
 
 // --- reading ---
@@ -207,27 +87,13 @@ Result<std::vector<BoxRow>> Registry::boxes() {
   return all<BoxRow>(database_.prepare(std::string(select_box) + "ORDER BY b.id"), box_at);
 }
 
-Result<std::vector<JournalLine>> Registry::journal(std::int64_t after, std::size_t limit) {
-  Result<sqlite::Statement> select = database_.prepare(
-      "SELECT number, at_us, who, what, about, before, after FROM journal WHERE number > ? "
-      "ORDER BY number LIMIT ?");
-  if (!select) return select.error();
-  select->bind(1, after).bind(2, static_cast<std::int64_t>(limit));
-  return all<JournalLine>(std::move(select), [](const sqlite::Statement& row) {
-    return JournalLine{row.column_int(0),
-                       row.column_int(1),
-                       std::string(row.column_text(2)),
-                       std::string(row.column_text(3)),
-                       std::string(row.column_text(4)),
-                       std::string(row.column_text(5)),
-                       std::string(row.column_text(6))};
-  });
-}
-
 Result<std::vector<Peer>> Registry::peers(WallTimeUs now) {
   Result<std::vector<Peer>> peers =
       all<Peer>(database_.prepare("SELECT id, public_key, preshared_key FROM boxes "
-                                  "WHERE state = 'approved' ORDER BY id"),
+                                  "WHERE state = 'approved' UNION ALL "
+                                  "SELECT s.box || ':next', s.public_key, s.preshared_key "
+                                  "FROM successors s JOIN boxes b ON b.id = s.box "
+                                  "WHERE b.state = 'approved' AND s.let_in ORDER BY 1"),
                 [](const sqlite::Statement& row) {
                   Peer peer;
                   peer.name = row.column_text(0);
@@ -257,7 +123,9 @@ Result<std::vector<Peer>> Registry::peers(WallTimeUs now) {
 }
 
 Result<bool> Registry::is_key_known(const tunnel::PublicKey& key) {
-  Result<sqlite::Statement> select = database_.prepare("SELECT 1 FROM boxes WHERE public_key = ?");
+  Result<sqlite::Statement> select = database_.prepare(
+      "SELECT 1 FROM boxes WHERE public_key = ?1 UNION SELECT 1 FROM successors "
+      "WHERE public_key = ?1");
   if (!select) return select.error();
   select->bind_blob(1, view(key.bytes));
   return select->step();
@@ -432,6 +300,8 @@ Status Registry::count_refusal(const TicketRow& ticket, const tunnel::PublicKey&
 Status Registry::set_box_state(const BoxRow& box, BoxState state, std::string_view who,
                                WallTimeUs now) {
   const bool approves = state == BoxState::approved;
+  if (state == BoxState::revoked)
+    if (Status s = drop_successor(box.id); !s) return s;
   Result<sqlite::Statement> update = database_.prepare(
       approves ? "UPDATE boxes SET state = ?, approved_us = ?, approved_by = ? WHERE id = ?"
                : "UPDATE boxes SET state = ?, revoked_us = ? WHERE id = ?");

@@ -49,11 +49,20 @@ struct JournalLine {
   std::string about;  // "ticket 7", "box site-a"
   std::string before;
   std::string after;
+  std::string chain;  // SHA-256 over the chain of the line before and these fields; "": an old line
 };
 
-// Who may come through the tunnel: an approved box, or a ticket's bootstrap peer.
+struct JournalCheck {
+  std::uint64_t lines = 0;
+  std::uint64_t unchained = 0;    // of them, at the beginning: written before lines were chained
+  std::int64_t first_broken = 0;  // the first line that is not as it was written, or is missing
+  std::string head;               // the last line's chain: kept elsewhere it proves all before it
+};
+
+// Who may come through the tunnel: an approved box, the key that takes its place ("site-a:next"),
+// or a ticket's bootstrap peer.
 struct Peer {
-  std::string name;  // the box's id, or "ticket:7"
+  std::string name;  // the box's id, with ":next" for its second slot, or "ticket:7"
   tunnel::PublicKey public_key;
   tunnel::SecretKey preshared_key;
   bool bootstrap = false;
@@ -82,6 +91,17 @@ class Registry {
   Result<BoxRow> approve_box(const BoxId& id, std::string_view who, WallTimeUs now);
   Result<BoxRow> rename_box(const BoxId& id, const std::string& name, std::string_view who,
                             WallTimeUs now);
+  // The box shall change its key; idempotent while that is under way.
+  Result<BoxRow> order_rotation(const BoxId& id, std::string_view who, WallTimeUs now);
+  // What the box tells of it: the key it made is let in beside the old one; that key is the box's;
+  // or it came to nothing. Each idempotent; Errc::not_found: it is under no such order.
+  Result<BoxRow> take_key(const BoxId& id, const tunnel::RotationOrder& order,
+                          const tunnel::PublicKey& key, const tunnel::PublicKey& centre,
+                          WallTimeUs now);
+  Result<BoxRow> key_in_use(const BoxId& id, const tunnel::RotationOrder& order,
+                            const tunnel::PublicKey& key, WallTimeUs now);
+  Result<BoxRow> end_rotation(const BoxId& id, const tunnel::RotationOrder& order,
+                              std::string_view who, WallTimeUs now);
   Result<BoxRow> revoke_box(const BoxId& id, std::string_view who, WallTimeUs now);
 
   Result<std::vector<TicketRow>> tickets();  // newest first
@@ -89,6 +109,7 @@ class Registry {
   Result<std::vector<BoxRow>> boxes();
   Result<BoxRow> box(const BoxId& id);
   Result<std::vector<JournalLine>> journal(std::int64_t after, std::size_t limit);
+  Result<JournalCheck> check_journal();
   Result<std::vector<Peer>> peers(WallTimeUs now);
 
  private:
@@ -106,6 +127,12 @@ class Registry {
   Status count_refusal(const TicketRow& ticket, const tunnel::PublicKey& key, Reason reason,
                        WallTimeUs now, Enrolled& enrolled);
   Status set_box_state(const BoxRow& box, BoxState state, std::string_view who, WallTimeUs now);
+  Status drop_successor(const BoxId& id);
+  Result<tunnel::SecretKey> psk_after(const BoxId& id, const tunnel::RotationOrder& order,
+                                      const tunnel::PublicKey& key,
+                                      const tunnel::PublicKey& centre);
+  Status promote(const BoxRow& box, std::string_view who, std::string_view what, WallTimeUs now);
+  Result<BoxRow> committed(sqlite::Transaction& transaction, const BoxId& id);
   Status end_ticket(const TicketRow& ticket, std::string_view who, WallTimeUs now);
 
   sqlite::Database database_;

@@ -38,8 +38,19 @@ struct TicketRow {
   std::optional<tunnel::PublicKey> used_by;
   WallTimeUs revoked_us = 0;
   std::uint64_t refusals = 0;
+  bool replaces = false;  // its box takes the place of the site's
 
   TicketState state(WallTimeUs now) const;
+};
+
+// The key that shall take the place of a box's: its own new one, or that of the box that comes with
+// `ticket`.
+struct Successor {
+  tunnel::KeyBytes order{};  // tunnel::RotationOrder; zeros with a ticket
+  std::optional<tunnel::PublicKey> public_key;
+  std::int64_t ticket = 0;          // 0: an order to change the key
+  bool let_in = false;              // beside the old one
+  tunnel::PublicKey bootstrap_key;  // of that ticket
 };
 
 struct BoxRow {
@@ -53,6 +64,7 @@ struct BoxRow {
   WallTimeUs approved_us = 0;
   std::string approved_by;
   WallTimeUs revoked_us = 0;
+  std::optional<Successor> successor;
 };
 
 enum class Outcome : std::uint8_t {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view ticket_salt = "alarmwire ticket 1";
 constexpr std::string_view box_salt = "alarmwire box 1";
+constexpr std::string_view rotation_salt = "alarmwire rotation 1";
 
 struct KdfFree {
   void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
@@ -27,6 +28,10 @@ OSSL_PARAM octets(const char* name, std::string_view bytes) {
 
 std::string_view view(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string both(const PublicKey& box, const PublicKey& centre) {
+  return std::string(view(box.bytes)).append(view(centre.bytes));
 }
 
 Result<SecretKey> hkdf(std::string_view secret, std::string_view salt, std::string_view info) {
@@ -68,9 +73,23 @@ Result<BootstrapKeys> derive_bootstrap(const TicketSecret& secret) {
 
 Result<SecretKey> derive_box_psk(const SecretKey& bootstrap_psk, const PublicKey& box,
                                  const PublicKey& centre) {
-  std::string transcript(view(box.bytes));
-  transcript += view(centre.bytes);
-  return hkdf(view(bootstrap_psk.bytes), box_salt, transcript);
+  return hkdf(view(bootstrap_psk.bytes), box_salt, both(box, centre));
+}
+
+Result<RotationOrder> random_rotation_order() {
+  RotationOrder order{};
+  if (RAND_priv_bytes(order.data(), static_cast<int>(order.size())) != 1)
+    return Failure(Errc::io, "OpenSSL has no random bytes");
+  return order;
+}
+
+Result<SecretKey> derive_rotated_psk(const SecretKey& psk, const RotationOrder& order,
+                                     const PublicKey& new_box, const PublicKey& centre) {
+  std::string secret(view(psk.bytes));
+  secret += view(order);
+  Result<SecretKey> rotated = hkdf(secret, rotation_salt, both(new_box, centre));
+  OPENSSL_cleanse(secret.data(), secret.size());
+  return rotated;
 }
 
 }  // namespace alarmwire::tunnel

@@ -4,6 +4,8 @@
 //   HKDF-SHA256(secret, salt "alarmwire ticket 1", info "private key"): the bootstrap private key
 //   HKDF-SHA256(secret, salt "alarmwire ticket 1", info "preshared key"): the bootstrap PSK
 //   HKDF-SHA256(bootstrap PSK, salt "alarmwire box 1", info box key + centre key): the box's PSK
+//   HKDF-SHA256(PSK + order, salt "alarmwire rotation 1", info new box key + centre key): the PSK
+//     that comes with a new key
 //
 // The box's own key is none of these: it is made by the box. Source: RFC 5869. Thread-safety: pure.
 #pragma once
@@ -42,5 +44,11 @@ Result<BootstrapKeys> derive_bootstrap(const TicketSecret& secret);
 // What box and centre both know once the box has told its public key.
 Result<SecretKey> derive_box_psk(const SecretKey& bootstrap_psk, const PublicKey& box,
                                  const PublicKey& centre);
+
+// An order to change keys: 32 random bytes of the centre, which name it and go into the new PSK.
+using RotationOrder = KeyBytes;
+Result<RotationOrder> random_rotation_order();
+Result<SecretKey> derive_rotated_psk(const SecretKey& psk, const RotationOrder& order,
+                                     const PublicKey& new_box, const PublicKey& centre);
 
 }  // namespace alarmwire::tunnel

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <cerrno>
 
@@ -48,7 +50,39 @@ bool read_endpoints(const boost::json::object& root, std::vector<EndpointName>& 
   return !endpoints.empty() && endpoints.size() <= identity_endpoints_max;
 }
 
+constexpr std::array<std::string_view, 4> rotation_states{"offered", "trial", "done", "failed"};
+
+boost::json::object to_json(const Rotation& rotation) {
+  return {{"state", to_string(rotation.state)},
+          {"order", to_base64(rotation.order)},
+          {"trials", rotation.trials},
+          {"private_key", rotation.private_key.to_base64_secret()},
+          {"preshared_key", rotation.preshared_key.to_base64_secret()}};
+}
+
+bool read_rotation(const boost::json::object& root, std::optional<Rotation>& rotation) {
+  const boost::json::value* const value = root.if_contains("rotation");
+  if (value == nullptr) return true;
+  if (!value->is_object()) return false;
+  const boost::json::object& object = value->get_object();
+  Rotation read;
+  const auto* const state =
+      std::find(rotation_states.begin(), rotation_states.end(), control::text_of(object, "state"));
+  const std::optional<KeyBytes> order = key_from_base64(control::text_of(object, "order"));
+  if (state == rotation_states.end() || !order) return false;
+  read.state = static_cast<Rotation::State>(state - rotation_states.begin());
+  read.order = *order;
+  read.trials = static_cast<std::uint32_t>(control::number_of(object, "trials", 0));
+  rotation = read;
+  return read_secret(object, "private_key", rotation->private_key) &&
+         read_secret(object, "preshared_key", rotation->preshared_key);
+}
+
 }  // namespace
+
+std::string_view to_string(Rotation::State state) {
+  return rotation_states.at(static_cast<std::size_t>(state));
+}
 
 std::string format_identity(const Identity& identity) {
   boost::json::array endpoints;
@@ -65,6 +99,7 @@ std::string format_identity(const Identity& identity) {
       {"endpoints", std::move(endpoints)}};
   if (identity.state == Identity::State::bootstrap)
     root["bootstrap_private_key"] = identity.bootstrap_private_key.to_base64_secret();
+  if (identity.rotation) root["rotation"] = to_json(*identity.rotation);
   return boost::json::serialize(root) + "\n";
 }
 
@@ -88,6 +123,7 @@ Result<Identity> parse_identity(std::string_view text) {
   if (!prefix) return damaged("prefix");
   identity.prefix = *prefix;
   if (!read_endpoints(*root, identity.endpoints)) return damaged("endpoints");
+  if (!read_rotation(*root, identity.rotation)) return damaged("rotation");
   return identity;
 }
 

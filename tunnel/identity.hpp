@@ -21,6 +21,24 @@ namespace alarmwire::tunnel {
 
 inline constexpr std::size_t identity_endpoints_max = 16;
 
+// A change of the box's key (rotation.hpp): the second slot.
+struct Rotation {
+  enum class State : std::uint8_t {
+    offered,  // the new key is made; the old one is in use
+    trial,    // the new one is in use, until a stream came through or time is over
+    done,     // it is the box's key now, the old one is gone
+    failed,   // it is gone; the old one stays
+  };
+  State state = State::offered;
+  RotationOrder order{};
+  std::uint32_t trials = 0;
+  SecretKey private_key;  // zeros when over
+  SecretKey preshared_key;
+
+  bool operator==(const Rotation&) const = default;
+};
+std::string_view to_string(Rotation::State state);
+
 struct Identity {
   // bootstrap: the ticket's keys are in use. enrolled: the box's own.
   enum class State { bootstrap, enrolled };
@@ -32,6 +50,7 @@ struct Identity {
   PublicKey centre;
   Prefix prefix;
   std::vector<EndpointName> endpoints;
+  std::optional<Rotation> rotation;  // under way, or the last one
 
   bool operator==(const Identity&) const = default;
 };

@@ -49,4 +49,16 @@ inline constexpr log::Event TUNNEL_ENROLMENT_ABANDONED{
     "TUNNEL_ENROLMENT_ABANDONED", log::Level::warning,
     "The enrolment was given up and the box belongs nowhere."};
 
+inline constexpr log::Event TUNNEL_KEY_MADE{
+    "TUNNEL_KEY_MADE", log::Level::info,
+    "The centre ordered a change of keys; the new key is made and not in use yet."};
+inline constexpr log::Event TUNNEL_KEY_TRIED{"TUNNEL_KEY_TRIED", log::Level::info,
+                                             "The new key is in use, the old one is kept."};
+inline constexpr log::Event TUNNEL_KEY_CHANGED{
+    "TUNNEL_KEY_CHANGED", log::Level::info,
+    "The new key carried the link and is the box's own; the old one is gone."};
+inline constexpr log::Event TUNNEL_KEY_TURNED_BACK{
+    "TUNNEL_KEY_TURNED_BACK", log::Level::warning,
+    "The new key carried no link in time: the old one is in use again."};
+
 }  // namespace alarmwire::tunnel

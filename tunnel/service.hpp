@@ -99,15 +99,22 @@ class Service {
   Result<boost::json::object> on_enrol_begin(const boost::json::object& request);
   Result<boost::json::object> on_enrol_commit(const boost::json::object& request);
   Result<boost::json::object> on_enrol_abandon(const boost::json::object& request);
+  boost::json::object rotation_status() const;
+  Result<boost::json::object> take_step(const Identity& next);
+  Result<boost::json::object> on_rotate_begin(const boost::json::object& request);
+  Result<boost::json::object> on_rotate_switch(const boost::json::object& request);
+  Result<boost::json::object> on_rotate_welcomed(const boost::json::object& request);
+  void watch_trial();
 
   boost::asio::io_context& context_;
   std::string config_path_;
   Plan file_;          // as configured
   Settings settings_;  // in effect, with secrets_
   Secrets secrets_;
-  std::optional<Identity> identity_;  // of a box that enrols
-  std::vector<GivenPeer> given_;      // at the centre
-  std::vector<GivenPeer> arriving_;   // pages of the next given_
+  std::optional<Identity> identity_;       // of a box that enrols
+  std::optional<SteadyTime> trial_since_;  // of a new key
+  std::vector<GivenPeer> given_;           // at the centre
+  std::vector<GivenPeer> arriving_;        // pages of the next given_
   bool was_given_ = false;
   std::string ruleset_;  // as applied last
   Supervisor supervisor_;

@@ -7,6 +7,7 @@
 #include "common/base64.hpp"
 #include "common/control_request.hpp"
 #include "tunnel/messages.hpp"
+#include "tunnel/rotation.hpp"
 #include "tunnel/service.hpp"
 
 namespace alarmwire::tunnel {
@@ -68,6 +69,9 @@ void Service::handle_enrolment() {
   handle("enrol-begin", &Service::on_enrol_begin);
   handle("enrol-commit", &Service::on_enrol_commit);
   handle("enrol-abandon", &Service::on_enrol_abandon);
+  handle("rotate-begin", &Service::on_rotate_begin);
+  handle("rotate-switch", &Service::on_rotate_switch);
+  handle("rotate-welcomed", &Service::on_rotate_welcomed);
 }
 
 // --- the centre ---
@@ -110,17 +114,16 @@ Result<boost::json::object> Service::on_peers(const boost::json::object& request
 Service::Plan Service::plan(const Plan& file) const {
   Plan plan = file;
   if (identity_) {
-    const bool enrolled = identity_->state == Identity::State::enrolled;
     plan.settings.prefix = identity_->prefix;
     PeerSettings centre;
     centre.name = centre_box_id;
     centre.public_key = identity_->centre;
     centre.endpoints = identity_->endpoints;
     plan.settings.peers = {centre};
-    plan.secrets.private_key = enrolled ? identity_->private_key : identity_->bootstrap_private_key;
+    plan.secrets.private_key = private_key_in_use(*identity_);
     if (const Result<PublicKey> own = public_key_of(plan.secrets.private_key); own)
       plan.secrets.public_key = *own;
-    plan.secrets.preshared_keys = {identity_->preshared_key};
+    plan.secrets.preshared_keys = {preshared_key_in_use(*identity_)};
   }
   std::set<std::string> names;
   std::set<PublicKey> keys;
@@ -153,7 +156,10 @@ Status Service::take_identity(const std::optional<Identity>& identity) {
   }
   if (Status s = swap(wanted); !s) return s;
   // Old and new key must not be mixed up in one session: begin with a fresh one.
-  if (is_serving_) note(device_->kick(peer_config(0)), "changing the identity");
+  if (!is_serving_) return {};
+  if (!supervisor_.kick_asked(steady_now(), settings_.peers.front().public_key))
+    note(device_->kick(peer_config(0)), "changing the identity");
+  act();
   return {};
 }
 

@@ -21,6 +21,7 @@ constexpr milliseconds deadline_least{10};   // between two turns of the supervi
 
 void Service::poll() {
   watch_clock();
+  watch_trial();
   poll_device();
   act();
   wait_for_poll();

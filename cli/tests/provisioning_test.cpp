@@ -114,5 +114,50 @@ TEST_F(ProvisioningCommands, ABadTicketNeverReachesTheDaemonNorTheTerminal) {
   EXPECT_THAT(err_.str(), HasSubstr("neither a PNG nor a JPEG"));
 }
 
+class AuditCommands : public ProvisioningCommands {
+ protected:
+  AuditCommands() {
+    server_->handle("journal", [](const boost::json::object& request, auto responder) {
+      const bool is_first = request.at("after").to_number<int>() == 0;
+      responder->result(boost::json::parse(
+          is_first ? R"({"journal":[{"number":1,"time_us":1800000000000000,"who":"anna, \"A\"",
+                        "what":"box revoked","about":"box site-a","before":"approved",
+                        "after":"revoked","chain":"0f"}]})"
+                   : R"({"journal":[]})"));
+    });
+  }
+  void check(const char* first_broken) {
+    answer("journal-check", (std::string(R"({"lines":1,"unchained":0,"head":"0f",)") +
+                             R"("first_broken":)" + first_broken + "}")
+                                .c_str());
+  }
+};
+
+TEST_F(AuditCommands, ExportsEveryLineAsCsvAndSaysWhetherTheChainHolds) {
+  check("0");
+  EXPECT_EQ(run_with_socket({"audit", "export"}), 0);
+  EXPECT_EQ(out_.str(),
+            "number,time,who,what,about,old,new,chain\r\n"
+            "1,2027-01-15T08:00:00.000Z,\"anna, \"\"A\"\"\",box revoked,box site-a,approved,"
+            "revoked,0f\r\n");
+  EXPECT_THAT(err_.str(), HasSubstr("1 lines, each as it was written"));
+  EXPECT_EQ(run_with_socket({"audit", "export", "--out", file("audit.csv")}), 0);
+  EXPECT_EQ(out_.str(), "");
+  std::ifstream written(file("audit.csv"), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(written), {}};
+  EXPECT_THAT(bytes, HasSubstr("site-a"));
+  EXPECT_EQ(run_with_socket({"--json", "audit", "export"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr(R"("schema":"audit/1")"));
+}
+
+TEST_F(AuditCommands, ABrokenChainIsAFailure) {
+  check("1");
+  EXPECT_EQ(run_with_socket({"audit", "check"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("line 1 is not as it was written"));
+  EXPECT_EQ(run_with_socket({"audit", "export"}), 1);
+  EXPECT_EQ(run_with_socket({"audit", "list"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("approved -> revoked"));
+}
+
 }  // namespace
 }  // namespace alarmwire::cli

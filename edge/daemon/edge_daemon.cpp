@@ -49,6 +49,7 @@ EdgeDaemon::~EdgeDaemon() {
   control_.reset();
   commands_.reset();
   enroller_.reset();
+  keys_.reset();
   uplink_.reset();
   spool_.reset();
 }
@@ -107,12 +108,22 @@ Status EdgeDaemon::open_uplink() {
                               const std::string& reason) {
     faults_->event("", code, subject, reason);
   };
+  callbacks.on_welcome = [this](const std::string& own_address) {
+    if (keys_) keys_->welcomed(own_address);
+  };
+  callbacks.on_key_order = [this](const std::string& order) {
+    if (keys_) keys_->ordered(order);
+  };
+  callbacks.on_key_taken = [this](const std::string& order) {
+    if (keys_) keys_->taken(order);
+  };
   uplink_ =
       std::make_unique<uplink::Uplink>(context_, *spool_, std::move(config), std::move(callbacks));
   if (centre) {
     uplink_->start();
     return {};
   }
+  keys_ = std::make_unique<KeyChanger>(tunnel_, *uplink_);
   enroller_ = std::make_unique<Enroller>(
       context_, tunnel_,
       Enroller::Config{config_.tunnel.enrolment_port, config_.state_directory, software,

@@ -13,6 +13,7 @@
 #include "edge/daemon/box_page.hpp"
 #include "edge/daemon/config.hpp"
 #include "edge/daemon/enroller.hpp"
+#include "edge/daemon/key_changer.hpp"
 #include "edge/daemon/neighbour_watch.hpp"
 #include "edge/daemon/stick_watch.hpp"
 #include "edge/daemon/test_alarm.hpp"
@@ -79,6 +80,7 @@ class EdgeDaemon final : private spool::Observer {
   std::unique_ptr<spool::Spool> spool_;
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::unique_ptr<uplink::Uplink> uplink_;
+  std::unique_ptr<KeyChanger> keys_;    // of the same
   std::unique_ptr<Enroller> enroller_;  // of a box whose centre comes by a ticket
   std::string centre_address_;          // of that one; "": none yet
   std::unique_ptr<SpoolIntake> intake_;

@@ -36,6 +36,10 @@ inline constexpr log::Event EDGE_ENROLLED{"EDGE_ENROLLED", log::Level::info,
 inline constexpr log::Event EDGE_ENROLMENT_REFUSED{"EDGE_ENROLMENT_REFUSED", log::Level::warning,
                                                    "the centre refused the ticket"};
 
+inline constexpr log::Event EDGE_KEY_STEP_FAILED{
+    "EDGE_KEY_STEP_FAILED", log::Level::warning,
+    "alarmwire-tunnel did not take a step of a change of keys; the centre orders it again."};
+
 inline constexpr log::Event EDGE_STICK_FOUND{"EDGE_STICK_FOUND", log::Level::info,
                                              "a stick holds a ticket"};
 inline constexpr log::Event EDGE_STICK_REFUSED{"EDGE_STICK_REFUSED", log::Level::warning,

@@ -242,6 +242,7 @@ void Uplink::perform(link::box_action::Up& action) {
   log::write(UPLINK_UP, {{"session", action.session}, {"centre", action.software}});
   waiters_.on_link(!nobody_waits_);
   if (callbacks_.on_link) callbacks_.on_link(true, "");
+  if (callbacks_.on_welcome) callbacks_.on_welcome(action.peer_address);
   if (action.ledger_id == ledger_id_) return;
   if (!ledger_id_.empty())
     log::write(UPLINK_LEDGER_ID, {{"before", ledger_id_}, {"now", action.ledger_id}});
@@ -283,6 +284,28 @@ void Uplink::perform(link::box_action::Received& action) {
   if (receipt.stage == link::ReceiptStage::handed_over) spool_.receipt(receipt.id, receipt.outlet);
   stages_.note(receipt.id, {name_of(receipt.stage), receipt.time_us, true,
                             std::move(receipt.outlet), std::move(receipt.text)});
+}
+
+void Uplink::perform(link::box_action::KeyOrdered& action) {
+  if (callbacks_.on_key_order) callbacks_.on_key_order(action.order);
+}
+
+void Uplink::perform(link::box_action::KeyTaken& action) {
+  if (callbacks_.on_key_taken) callbacks_.on_key_taken(action.order);
+}
+
+void Uplink::say_key(const link::KeyNews& news) {
+  if (!session_) return;
+  session_->say_key(news, now());
+  pump();
+}
+
+void Uplink::redial(const std::string& why) {
+  if (stopped_ || !client_) return;
+  client_->leave_connection();
+  end_session(why, {});
+  reconnect_timer_.cancel();
+  connect();
 }
 
 void Uplink::perform(link::box_action::Close& action) {

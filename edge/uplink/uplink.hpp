@@ -51,6 +51,11 @@ struct Callbacks {
   std::function<void(const std::string& code, const std::string& subject,
                      const std::string& reason)>
       on_fault;
+  // The centre said Welcome, and where it sees us.
+  std::function<void(const std::string& own_address)> on_welcome;
+  // It wants our key changed; answered by say_key().
+  std::function<void(const std::string& order)> on_key_order;
+  std::function<void(const std::string& order)> on_key_taken;
 };
 
 inline constexpr std::chrono::milliseconds hurry_gap{2000};
@@ -75,6 +80,10 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   // The path is back (a new handshake): dial at once. A dialling that began on the dead path is
   // given up, since TCP would try again only after seconds; at most once in hurry_gap.
   void hurry();
+  void say_key(const link::KeyNews& news);  // on the stream there is now, if any
+  // Our address in the tunnel is another now: the stream is dropped without a Bye, and dialled anew
+  // at once.
+  void redial(const std::string& why);
   // Devices that wait for `stored` hear `spooled` now, and nobody waits from here on: before a
   // stop.
   void release_waiters();
@@ -101,6 +110,8 @@ class Uplink final : public Acknowledger, private link::ClientHandler {
   void perform(link::box_action::Reenter& action);
   void perform(link::box_action::Fault& action);
   void perform(link::box_action::Received& action);
+  void perform(link::box_action::KeyOrdered& action);
+  void perform(link::box_action::KeyTaken& action);
   void perform(link::box_action::Close& action);
   void end_session(const std::string& reason, std::chrono::milliseconds retry_after);
   void report();

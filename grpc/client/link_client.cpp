@@ -169,11 +169,9 @@ class Attempt final : public grpc::ClientBidiReactor<v1::BoxFrame, v1::CentreFra
 class Client final : public LinkClient {
  public:
   Client(const LinkClientConfig& config, ClientHandler& handler)
-      : handler_(handler),
-        attempts_(std::make_shared<Attempts>()),
-        channel_(
-            make_channel(config.address, config.port, config.connect_timeout, message_bytes_max)),
-        stub_(v1::Link::NewStub(channel_)) {}
+      : config_(config), handler_(handler), attempts_(std::make_shared<Attempts>()) {
+    open_channel();
+  }
 
   ~Client() override {
     if (const auto attempt = current(0)) attempt->cancel();
@@ -185,12 +183,14 @@ class Client final : public LinkClient {
     if (const auto before = current(0)) before->cancel();
     reset_backoff();
     std::shared_ptr<Attempt> attempt;
+    std::shared_ptr<v1::Link::Stub> stub;
     {
       const std::lock_guard lock(mutex_);
       attempt = std::make_shared<Attempt>(++last_number_, handler_, attempts_);
       attempt_ = attempt;
+      stub = stub_;
     }
-    attempt->begin(*stub_);
+    attempt->begin(*stub);
     return attempt->number();
   }
 
@@ -207,10 +207,23 @@ class Client final : public LinkClient {
     if (const auto attempt = current(number)) attempt->cancel();
   }
   void reset_backoff() override {
+    const std::lock_guard lock(mutex_);
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  }
+  void leave_connection() override {
+    if (const auto attempt = current(0)) attempt->cancel();
+    const std::lock_guard lock(mutex_);
+    open_channel();
   }
 
  private:
+  // An attempt keeps the channel that it began on.
+  void open_channel() {
+    channel_ =
+        make_channel(config_.address, config_.port, config_.connect_timeout, message_bytes_max);
+    stub_ = v1::Link::NewStub(channel_);
+  }
+
   // The attempt of this number (0: whatever it is), while it is alive.
   std::shared_ptr<Attempt> current(std::uint64_t number) {
     const std::lock_guard lock(mutex_);
@@ -219,10 +232,11 @@ class Client final : public LinkClient {
     return attempt;
   }
 
+  const LinkClientConfig config_;
   ClientHandler& handler_;
   std::shared_ptr<Attempts> attempts_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Link::Stub> stub_;
+  std::shared_ptr<grpc::Channel> channel_;  // behind mutex_, with stub_
+  std::shared_ptr<v1::Link::Stub> stub_;
   std::mutex mutex_;
   std::weak_ptr<Attempt> attempt_;
   std::uint64_t last_number_ = 0;

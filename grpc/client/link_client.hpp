@@ -50,6 +50,8 @@ class LinkClient {
   virtual void finish(std::uint64_t attempt) = 0;
   virtual void cancel(std::uint64_t attempt) = 0;
   virtual void reset_backoff() = 0;  // the path is back (new handshake)
+  // Our own address changed: the next attempt begins with a connection of its own.
+  virtual void leave_connection() = 0;
 };
 
 // How long to wait before the next attempt: 100 ms first, doubling, at most 2 s, with jitter (50 to

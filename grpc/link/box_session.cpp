@@ -84,6 +84,8 @@ struct BoxSession::State {
   void finish_drain(Now now);
   bool send_beat(Now now);
   bool send_mark(Now now);
+  bool send_key_news();
+  void on_key_order(const std::string& order, bool is_taken);
   std::size_t in_flight() const;
 
   enum class Phase { greeting, up, closed };
@@ -100,6 +102,7 @@ struct BoxSession::State {
   bool may_write = true;
   Now hello_at;
   BoxReport box_report;
+  std::optional<KeyNews> key_news;  // to be told
   bool draining = false;
   SteadyTime drain_until{};
   std::string drain_reason;
@@ -187,7 +190,8 @@ void BoxSession::State::on_welcome(const v1::Welcome& welcome, Now now) {
     return;
   }
   // First of all the box is up: what the cursors settle is told after it.
-  actions.emplace_back(box_action::Up{welcome.session(), welcome.ledger_id(), welcome.software()});
+  actions.emplace_back(box_action::Up{welcome.session(), welcome.ledger_id(), welcome.software(),
+                                      welcome.peer_address()});
   phase = Phase::up;
   if (!take_cursors(welcome)) {
     close(CloseCode::protocol, "the centre's cursors do not fit this spool");
@@ -252,6 +256,10 @@ void BoxSession::State::dispatch(const v1::CentreFrame& frame, Now now) {
     case Frame::kMark:
       if (ahead.on_mark(frame.mark().number(), now.steady)) return;
       return close(CloseCode::protocol, "the centre sent back a mark that was never sent");
+    case Frame::kKeyOrder:
+      return on_key_order(frame.key_order().order(), false);
+    case Frame::kKeyTaken:
+      return on_key_order(frame.key_taken().order(), true);
     case Frame::kGrant: {
       const auto which = lane_from_number(frame.grant().credit().lane());
       if (which) return lane(*which).add_credit(frame.grant().credit());
@@ -313,6 +321,27 @@ bool BoxSession::State::send_mark(Now now) {
   return true;
 }
 
+bool BoxSession::State::send_key_news() {
+  if (!key_news) return false;
+  v1::BoxFrame frame;
+  v1::KeyNews& said = *frame.mutable_key_news();
+  said.set_order(key_news->order);
+  said.set_state(static_cast<v1::KeyNews::State>(key_news->state));
+  said.set_public_key(key_news->public_key);
+  key_news.reset();
+  write(std::move(frame));
+  return true;
+}
+
+void BoxSession::State::on_key_order(const std::string& order, bool is_taken) {
+  if (order.size() != key_order_bytes)
+    return close(CloseCode::protocol, "the centre's order of a key makes no sense");
+  if (is_taken)
+    actions.emplace_back(box_action::KeyTaken{order});
+  else
+    actions.emplace_back(box_action::KeyOrdered{order});
+}
+
 void BoxSession::State::pump(Now now) {
   if (phase != Phase::up) return;
   for (BoxLane& one : lanes) one.fetch_ahead(now, actions);
@@ -322,7 +351,8 @@ void BoxSession::State::pump(Now now) {
     drain_reason = "the next of many epochs go with the next stream";
   }
   if (draining) finish_drain(now);
-  if (phase != Phase::up || !may_write || send_beat(now) || send_mark(now)) return;
+  if (phase != Phase::up || !may_write || send_beat(now) || send_mark(now) || send_key_news())
+    return;
   std::array<std::size_t, lane_count> frame_bytes{};
   for (const Lane lane_id : all_lanes) {
     const bool is_urgent = lane_id == Lane::live_alarm || lane_id == Lane::fault;
@@ -415,6 +445,12 @@ void BoxSession::ask(Now now) {
 
 void BoxSession::report(const BoxReport& report) {
   state_->box_report = report;
+}
+
+void BoxSession::say_key(const KeyNews& news, Now now) {
+  if (is_closed()) return;
+  state_->key_news = news;
+  state_->pump(now);
 }
 
 void BoxSession::close(const std::string& reason) {

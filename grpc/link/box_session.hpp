@@ -83,7 +83,8 @@ struct Verify {
 struct Up {
   std::uint64_t session = 0;
   std::string ledger_id;
-  std::string software;  // the centre's
+  std::string software;      // the centre's
+  std::string peer_address;  // where it sees us; "": it does not say
 };
 // The Record frame that completes the record went to the transport (no acknowledgement).
 struct Sent {
@@ -118,6 +119,14 @@ struct Fault {
 struct Received {
   Receipt receipt;
 };
+// The box shall make itself a new key, and tell it by say_key().
+struct KeyOrdered {
+  std::string order;
+};
+// The centre lets that key in.
+struct KeyTaken {
+  std::string order;
+};
 // The last action: end the stream, drop the session, come back after `retry_after` (0: as usual).
 struct Close {
   CloseCode code = CloseCode::stopped;
@@ -130,7 +139,8 @@ struct Close {
 using BoxAction =
     std::variant<box_action::Write, box_action::Fetch, box_action::FetchBody, box_action::Verify,
                  box_action::Up, box_action::Sent, box_action::Settled, box_action::Park,
-                 box_action::Reenter, box_action::Fault, box_action::Received, box_action::Close>;
+                 box_action::Reenter, box_action::Fault, box_action::Received,
+                 box_action::KeyOrdered, box_action::KeyTaken, box_action::Close>;
 
 class BoxSession {
  public:
@@ -152,8 +162,9 @@ class BoxSession {
   void on_write_ready(Now now);
   void on_timer(Now now);
 
-  void ask(Now now);                      // the centre answers at once, if it can be heard
-  void report(const BoxReport& report);   // goes out with the next Beat
+  void ask(Now now);                     // the centre answers at once, if it can be heard
+  void report(const BoxReport& report);  // goes out with the next Beat
+  void say_key(const KeyNews& news, Now now);
   void close(const std::string& reason);  // says Bye when it may write, closes
 
   SteadyTime next_deadline() const;

@@ -32,6 +32,7 @@ struct CentreSession::State {
   void repeat_verdicts(const CentreState& known, v1::Welcome& said);
   void dispatch(v1::BoxFrame& frame, Now now);
   void on_beat(const v1::Beat& beat, Now now);
+  void on_key_news(const v1::KeyNews& said);
   CentreLane* lane_of(std::uint32_t number);
   CentreLane* lane_with(std::uint64_t token);
   void on_answer(std::uint64_t token, const CentreLane::Answer& answer, Now now);
@@ -60,6 +61,7 @@ struct CentreSession::State {
   std::deque<Unread> unread;
   SteadyTime receipts_at{};           // not before
   std::optional<std::uint64_t> mark;  // to be sent back
+  std::size_t key_orders = 0;         // not answered yet
   std::vector<CentreAction> actions;
 };
 
@@ -193,6 +195,7 @@ void CentreSession::State::welcome(const CentreState& known, Now now) {
   said.set_centre_time_us(now.wall_us);
   said.set_echo_box_time_us(hello.box_time_us());
   said.set_record_bytes_max(config.record_bytes_max);
+  said.set_peer_address(known.peer_address);
   first.push_back(std::move(frame));
   beats.start(config.beat_interval, now);
   phase = Phase::up;
@@ -215,6 +218,17 @@ void CentreSession::State::on_beat(const v1::Beat& beat, Now now) {
   report.spool_quota_bytes = beat.spool_quota_bytes();
   report.clock = beats.clock();
   actions.emplace_back(centre_action::Report{report});
+}
+
+void CentreSession::State::on_key_news(const v1::KeyNews& said) {
+  const int state = said.state();
+  const bool has_key = said.public_key().size() == public_key_bytes;
+  if (key_orders == 0 || said.order().size() != key_order_bytes || state < v1::KeyNews::OFFERED ||
+      state > v1::KeyNews::FAILED || has_key == (state == v1::KeyNews::FAILED))
+    return close(CloseCode::protocol, "news of a key that make no sense");
+  --key_orders;
+  actions.emplace_back(centre_action::KeyTold{
+      {said.order(), static_cast<KeyState>(state), has_key ? said.public_key() : ""}});
 }
 
 void CentreSession::State::dispatch(v1::BoxFrame& frame, Now now) {
@@ -251,6 +265,8 @@ void CentreSession::State::dispatch(v1::BoxFrame& frame, Now now) {
     case Frame::kMark:
       mark = frame.mark().number();
       return;
+    case Frame::kKeyNews:
+      return on_key_news(frame.key_news());
     case Frame::kBye:
     case Frame::FRAME_NOT_SET:
       return;
@@ -399,6 +415,24 @@ void CentreSession::drain(std::chrono::milliseconds retry_after, const std::stri
   v1::CentreFrame frame;
   frame.mutable_drain()->set_retry_after_ms(static_cast<std::uint32_t>(retry_after.count()));
   frame.mutable_drain()->set_reason(reason);
+  state_->first.push_back(std::move(frame));
+  state_->pump(now);
+}
+
+void CentreSession::order_key(const std::string& order, Now now) {
+  if (!is_up()) return;
+  v1::CentreFrame frame;
+  frame.set_ignorable(true);
+  frame.mutable_key_order()->set_order(order);
+  ++state_->key_orders;
+  state_->first.push_back(std::move(frame));
+  state_->pump(now);
+}
+
+void CentreSession::key_taken(const std::string& order, Now now) {
+  if (!is_up()) return;
+  v1::CentreFrame frame;
+  frame.mutable_key_taken()->set_order(order);
   state_->first.push_back(std::move(frame));
   state_->pump(now);
 }

@@ -61,6 +61,7 @@ inline constexpr std::size_t hello_ranges_max = 1024;
 struct CentreState {
   std::uint64_t session = 0;  // grows with every stream of this box
   std::string ledger_id;
+  std::string peer_address;  // told to the box
   struct Cursor {
     EpochId epoch;
     Lane lane = Lane::alarm;
@@ -189,6 +190,10 @@ struct Up {
 struct Report {
   BoxReport report;
 };
+// The answer to order_key(): one for each at most.
+struct KeyTold {
+  KeyNews news;
+};
 // The last action. The driver ends the stream with this status and drops the session.
 struct Close {
   CloseCode code = CloseCode::stopped;
@@ -200,7 +205,7 @@ struct Close {
 using CentreAction =
     std::variant<centre_action::Write, centre_action::LoadState, centre_action::Stage,
                  centre_action::Store, centre_action::Tombstone, centre_action::Up,
-                 centre_action::Report, centre_action::Close>;
+                 centre_action::Report, centre_action::KeyTold, centre_action::Close>;
 
 class CentreSession {
  public:
@@ -225,6 +230,8 @@ class CentreSession {
   // The centre stops: tells the box to come back after `retry_after`. Records in flight are still
   // settled; the box closes. The driver closes by itself if the box does not.
   void drain(std::chrono::milliseconds retry_after, const std::string& reason, Now now);
+  void order_key(const std::string& order, Now now);      // the box shall change its key
+  void key_taken(const std::string& order, Now now);      // what it told is let in
   void fence();                                           // a newer stream of this box is there
   void close(CloseCode code, const std::string& reason);  // ends it at once
 

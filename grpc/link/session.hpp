@@ -37,4 +37,15 @@ struct ClockReading {
   std::int64_t offset_us = 0;  // centre's clock minus box's clock
 };
 
+// Where the box stands with an order to change its key (docs/link.md). `order` and `public_key` are
+// 32 bytes each.
+inline constexpr std::size_t key_order_bytes = 32;
+inline constexpr std::size_t public_key_bytes = 32;
+enum class KeyState : std::uint8_t { offered = 1, in_use = 2, failed = 3 };
+struct KeyNews {
+  std::string order;
+  KeyState state = KeyState::failed;
+  std::string public_key;  // "" when failed
+};
+
 }  // namespace alarmwire::link

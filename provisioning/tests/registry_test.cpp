@@ -182,6 +182,37 @@ TEST_F(RegistryTest, TheDatabaseItselfRefusesToChangeTheJournal) {
   EXPECT_FALSE(database.exec("UPDATE journal SET who = 'nobody'"));
 }
 
+TEST_F(RegistryTest, WhoChangesTheJournalAllTheSameIsFoundOut) {
+  std::string head;
+  {
+    Registry registry = open();
+    registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+    enrol(registry, 1, 11);
+    registry.rename_box("site-a", "Werk", "bert", now).value();
+    registry.revoke_box("site-a", "carl", now).value();
+    const JournalCheck check = registry.check_journal().value();
+    EXPECT_EQ(check.lines, 4U);
+    EXPECT_EQ(check.first_broken, 0);
+    head = check.head;
+    EXPECT_EQ(head.size(), 32U);
+  }
+  const auto after = [this](const std::string& change) {
+    {
+      auto file = sqlite::Database::open(path_, sqlite::Database::Mode::read_write).value();
+      file.exec("DROP TRIGGER IF EXISTS journal_stays; DROP TRIGGER IF EXISTS journal_holds;" +
+                change)
+          .value();
+    }
+    return open().check_journal().value();
+  };
+  EXPECT_EQ(after("SELECT 1").head, head);
+  EXPECT_EQ(after("UPDATE journal SET who = 'dora' WHERE number = 3").first_broken, 3);
+  EXPECT_EQ(after("UPDATE journal SET who = 'bert' WHERE number = 3").first_broken, 0);
+  EXPECT_EQ(after("UPDATE journal SET before = before || 'x' WHERE number = 4").first_broken, 4);
+  EXPECT_EQ(after("DELETE FROM journal WHERE number = 2").first_broken, 2);
+  EXPECT_NE(after("DELETE FROM journal WHERE number > 1").head, head) << "as an export shows";
+}
+
 TEST_F(RegistryTest, StrangersKeysAreBounded) {
   Registry registry = open();
   registry.add_ticket(ticket_for("site-a", 1), "anna", now).value();

@@ -1,5 +1,6 @@
 #include "receiver/daemon/box_office.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -56,6 +57,13 @@ std::optional<tunnel::PublicKey> key_in(const link::v1::EnrolRequest& request) {
   if (request.major() != link::enrolment_major || bytes.size() != key.bytes.size()) return {};
   std::copy(bytes.begin(), bytes.end(), key.bytes.begin());
   if (key == tunnel::PublicKey{}) return {};
+  return key;
+}
+
+// As the link checked them: of the right size, or nothing.
+tunnel::KeyBytes key_bytes_in(const std::string& bytes) {
+  tunnel::KeyBytes key{};
+  if (bytes.size() == key.size()) std::copy(bytes.begin(), bytes.end(), key.begin());
   return key;
 }
 
@@ -160,6 +168,31 @@ void BoxOffice::refused(const Enrolled& enrolled, const tunnel::PublicKey& key) 
       context_, [this, ticket = std::to_string(enrolled.ticket), key = key.to_string()] {
         events_.on_reuse(ticket, "a box with the key " + key + " showed the used ticket " + ticket);
       });
+}
+
+void BoxOffice::key_news(const BoxId& box, const link::KeyNews& news) {
+  if (stopped_ || !centre_) return;  // the box is asked again with its next stream
+  boost::asio::post(book_, [this, box, news, centre = *centre_] { take_news(box, news, centre); });
+}
+
+void BoxOffice::take_news(const BoxId& id, const link::KeyNews& news,
+                          const tunnel::PublicKey& centre) {
+  const tunnel::RotationOrder order = key_bytes_in(news.order);
+  const tunnel::PublicKey key{key_bytes_in(news.public_key)};
+  const WallTimeUs now = wall_now_us();
+  const Result<provisioning::BoxRow> box =
+      news.state == link::KeyState::offered  ? registry_->take_key(id, order, key, centre, now)
+      : news.state == link::KeyState::in_use ? registry_->key_in_use(id, order, key, now)
+                                             : registry_->end_rotation(id, order, "box " + id, now);
+  if (!box) {
+    log::write(RECEIVER_KEY_REFUSED, {{"box", id}, {"reason", box.error().diagnostics}});
+    return;
+  }
+  publish([this, id, order = news.order, state = news.state](const Status& done) {
+    if (!done) return;  // it is asked again with its next stream
+    if (state == link::KeyState::offered) return events_.on_key_taken(id, order);
+    events_.on_key_change_over(id, state == link::KeyState::in_use);
+  });
 }
 
 void BoxOffice::publish(std::function<void(const Status&)> then) {

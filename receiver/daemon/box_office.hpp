@@ -21,6 +21,7 @@
 #include "common/control.hpp"
 #include "grpc/server/enrol_server.hpp"
 #include "provisioning/registry.hpp"
+#include "receiver/ingest/ingest.hpp"
 #include "tunnel/address.hpp"
 
 namespace alarmwire::receiver {
@@ -44,6 +45,10 @@ struct BoxOfficeEvents {
   std::function<void(boost::json::array, std::function<void(const Status&)> done)> on_peers;
   // A used ticket was shown by another box.
   std::function<void(const std::string& ticket, const std::string& reason)> on_reuse;
+  // The new key of a box is let in beside the old one.
+  std::function<void(const BoxId& box, const std::string& order)> on_key_taken;
+  // A box's change of key is over.
+  std::function<void(const BoxId& box, bool changed)> on_key_change_over;
   // Would this id fit among the boxes that are configured? "" or why not.
   std::function<std::string(const BoxId& id)> why_not;
 };
@@ -60,8 +65,10 @@ class BoxOffice {
   // The centre's own key, as alarmwire-tunnel says it. Without it no ticket is made.
   void know_centre(const tunnel::PublicKey& key);
   Status listen(int listen_fd);  // a new one takes the place of an old one
-  void hourly();                 // tickets that are long over leave the tunnel
-  void stop();                   // no more calls; waits for the book
+  // What a box says of an order to change its key.
+  void key_news(const BoxId& box, const link::KeyNews& news);
+  void hourly();  // tickets that are long over leave the tunnel
+  void stop();    // no more calls; waits for the book
 
  private:
   using Request = boost::json::object;
@@ -74,12 +81,14 @@ class BoxOffice {
   Json show_ticket(const Request& request);
   Json show_box(const Request& request);
   Json journal(const Request& request);
+  Json check_journal();
   Json list_tickets();
   Json list_boxes();
 
   void enrol(const std::string& peer_address, const link::v1::EnrolRequest& request,
              const tunnel::PublicKey& centre, const link::EnrolServer::Answer& answer);
   void refused(const provisioning::Enrolled& enrolled, const tunnel::PublicKey& key);
+  void take_news(const BoxId& box, const link::KeyNews& news, const tunnel::PublicKey& centre);
   // On the book's thread; `then` on ours, when boxes and tunnel know.
   void publish(std::function<void(const Status&)> then);
   boost::json::object describe(const provisioning::TicketRow& ticket) const;

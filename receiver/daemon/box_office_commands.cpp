@@ -1,5 +1,6 @@
 // The office's answers on the control socket (docs/control.md): ticket-create, tickets, ticket,
-// ticket-revoke, enrolled, box, box-approve, box-rename, box-revoke, journal.
+// ticket-revoke, enrolled, box, box-approve, box-rename, box-rotate,
+// box-revoke, journal, journal-check.
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -20,6 +21,17 @@ namespace {
 std::string who_asks(const json::object& request) {
   std::string who = printable(control::text_of(request, "by"), who_bytes_max);
   return who.empty() ? "somebody" : who;
+}
+
+std::string hex(std::string_view bytes) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
 }
 
 std::int64_t ticket_number(const json::object& request) {
@@ -98,6 +110,9 @@ void BoxOffice::install(control::Server& server) {
   box_command("box-approve", [this](const BoxId& id, const Request&, const std::string& who) {
     return registry_->approve_box(id, who, wall_now_us());
   });
+  box_command("box-rotate", [this](const BoxId& id, const Request&, const std::string& who) {
+    return registry_->order_rotation(id, who, wall_now_us());
+  });
   box_command("box-revoke", [this](const BoxId& id, const Request&, const std::string& who) {
     return registry_->revoke_box(id, who, wall_now_us());
   });
@@ -107,6 +122,8 @@ void BoxOffice::install(control::Server& server) {
       });
   handle(server, "journal", false,
          [this](const Request& request, const std::string&) { return journal(request); });
+  handle(server, "journal-check", false,
+         [this](const Request&, const std::string&) { return check_journal(); });
 }
 
 // The secret is made here and goes out in the answer, once; what is kept of it enrols nobody.
@@ -200,8 +217,18 @@ BoxOffice::Json BoxOffice::journal(const json::object& request) {
                                 {"what", line.what},
                                 {"about", line.about},
                                 {"before", line.before},
-                                {"after", line.after}});
+                                {"after", line.after},
+                                {"chain", hex(line.chain)}});
   return json::value{{"journal", std::move(list)}};
+}
+
+BoxOffice::Json BoxOffice::check_journal() {
+  const auto check = registry_->check_journal();
+  if (!check) return check.error();
+  return json::value{{"lines", check->lines},
+                     {"unchained", check->unchained},
+                     {"first_broken", check->first_broken},
+                     {"head", hex(check->head)}};
 }
 
 json::object BoxOffice::describe(const TicketRow& ticket) const {
@@ -230,6 +257,8 @@ json::object BoxOffice::describe(const BoxRow& box) const {
                       {"approved_us", box.approved_us},
                       {"approved_by", box.approved_by},
                       {"revoked_us", box.revoked_us}};
+  if (box.successor && box.successor->ticket == 0)
+    object["key_change"] = box.successor->let_in ? "new key let in" : "ordered";
   if (book_centre_)
     object["words"] = provisioning::check_words(box.bootstrap_key, *book_centre_, box.public_key);
   return object;

@@ -53,4 +53,14 @@ inline constexpr log::Event RECEIVER_BOX_ADDRESS_TAKEN{
     "RECEIVER_BOX_ADDRESS_TAKEN", log::Level::error,
     "a box enrolled by a ticket has no addresses of its own: the configuration gave them away"};
 
+inline constexpr log::Event RECEIVER_KEY_CHANGED{
+    "RECEIVER_KEY_CHANGED", log::Level::info,
+    "A box has a new key that carries its link; the old one is refused from now on."};
+inline constexpr log::Event RECEIVER_KEY_CHANGE_FAILED{
+    "RECEIVER_KEY_CHANGE_FAILED", log::Level::warning,
+    "A box gave up its new key, which carried no link, and keeps the old one."};
+inline constexpr log::Event RECEIVER_KEY_REFUSED{
+    "RECEIVER_KEY_REFUSED", log::Level::warning,
+    "A box told of a key that was not ordered, or that another box has; nothing changed."};
+
 }  // namespace alarmwire::receiver

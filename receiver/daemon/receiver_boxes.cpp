@@ -46,6 +46,20 @@ Status ReceiverDaemon::open_office() {
     faults_->event(std::string(centre_box_id), std::string(fault::ticket_reused),
                    "ticket " + ticket, reason);
   };
+  events.on_key_taken = [this](const BoxId& id, const std::string& order) {
+    ingest_->key_taken(id, order);
+  };
+  events.on_key_change_over = [this](const BoxId& id, bool changed) {
+    if (changed) {
+      log::write(RECEIVER_KEY_CHANGED, {{"box", id}});
+      // The peer of this name is another one now.
+      if (const auto status = ingest_->status(id)) tunnel_->tell_stream(id, status->connected);
+      return;
+    }
+    log::write(RECEIVER_KEY_CHANGE_FAILED, {{"box", id}});
+    faults_->event(id, std::string(fault::key_change_failed), "",
+                   "the new key carried no link; the box keeps its old one");
+  };
   events.why_not = [this](const BoxId& id) -> std::string {
     if (config_.sites.knows(id)) return "box '" + id + "' stands in the configuration";
     std::vector<sites::Box> boxes = current_sites()->boxes();
@@ -63,27 +77,58 @@ Status ReceiverDaemon::open_office() {
 
 // After each change of either source. `why_gone`: told to boxes that are ours no longer.
 void ReceiverDaemon::know_boxes(const std::string& why_gone) {
-  std::map<BoxId, std::string> known;  // with the tunnel address
+  std::set<BoxId> known;
+  std::map<std::string, BoxId> at;
   const auto add = [&](const BoxId& id, const tunnel::PublicKey& key) {
-    known.emplace(id, config_.tunnel.prefix.address_of(key).to_string());
+    at.emplace(config_.tunnel.prefix.address_of(key).to_string(), id);
   };
-  for (const tunnel::PeerSettings& peer : config_.tunnel.peers) add(peer.name, peer.public_key);
-  for (const provisioning::BoxRow& box : enrolled_) add(box.id, box.public_key);
-  for (const auto& [id, address] : boxes_known_) {
-    const auto still = known.find(id);
-    if (still != known.end() && still->second == address) continue;
-    ingest_->disconnect(id, why_gone);
-    if (still != known.end()) continue;  // it has another key now
+  for (const tunnel::PeerSettings& peer : config_.tunnel.peers) {
+    known.insert(peer.name);
+    add(peer.name, peer.public_key);
+  }
+  for (const provisioning::BoxRow& box : enrolled_) {
+    if (!known.insert(box.id).second) continue;  // the configuration goes first
+    add(box.id, box.public_key);
+    if (box.successor && box.successor->let_in) add(box.id, *box.successor->public_key);
+  }
+  for (const auto& [address, id] : box_at_) {
+    const auto still = at.find(address);
+    if (still != at.end() && still->second == id) continue;
+    ingest_->disconnect(address, known.contains(id) ? "another key took its place" : why_gone);
+  }
+  for (const BoxId& id : boxes_known_) {
+    if (known.contains(id)) continue;
     forget_box(id, why_gone);
+    clones_.forget(id);
   }
-  const std::map<BoxId, std::string> before = std::exchange(boxes_known_, std::move(known));
-  box_at_.clear();
-  for (const auto& [id, address] : boxes_known_) {
-    box_at_[address] = id;
+  box_at_ = std::move(at);
+  const std::set<BoxId> before = std::exchange(boxes_known_, std::move(known));
+  for (const BoxId& id : boxes_known_)
     if (!before.contains(id)) watch_box(id);
-  }
+  order_keys();
   const std::lock_guard lock(sites_mutex_);
   sites_ = std::make_shared<const sites::Sites>(book_of(config_.sites, enrolled_));
+}
+
+// Told now to boxes that are connected, else with their next stream; and again.
+void ReceiverDaemon::order_keys() {
+  std::map<BoxId, std::string> orders;
+  for (const provisioning::BoxRow& box : enrolled_) {
+    if (!box.successor || box.successor->ticket != 0) continue;
+    const auto& order = box.successor->order;
+    orders.emplace(box.id, std::string(order.begin(), order.end()));
+    const auto known = key_orders_.find(box.id);
+    if (known == key_orders_.end() || known->second != orders.at(box.id))
+      ingest_->order_key(box.id, orders.at(box.id));
+  }
+  key_orders_ = std::move(orders);
+}
+
+// What the order began may have been lost with a daemon of the box, the stream being sound.
+void ReceiverDaemon::order_keys_again() {
+  if (steady_now() < key_orders_due_) return;
+  key_orders_due_ = steady_now() + key_order_again;
+  for (const auto& [box, order] : key_orders_) ingest_->order_key(box, order);
 }
 
 void ReceiverDaemon::watch_box(const BoxId& id) {

@@ -148,7 +148,7 @@ CentreFigures ReceiverDaemon::figures_without_outlets() const {
   figures.tunnel = tunnel_->status();
   figures.ledger = ledger_->snapshot();
   const std::shared_ptr<const sites::Sites> book = current_sites();
-  for (const auto& [id, address] : boxes_known_)
+  for (const BoxId& id : boxes_known_)
     figures.boxes.push_back(
         {book->box(id), ingest_->status(id), boxes_.was_seen(id), boxes_.is_silent(id)});
   figures.faults = faults_->open_faults();

@@ -131,6 +131,8 @@ void ReceiverDaemon::on_fault(const std::string& code, const std::string& subjec
 
 void ReceiverDaemon::on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                               const std::string& reason, bool over) {
+  // Two signs of one fault: told when the first is there, over when both are gone.
+  if (code == fault::box_cloned) return clones_.fencing(box, !over);
   faults_->report(box, code, subject, reason, over);
 }
 
@@ -193,6 +195,8 @@ void ReceiverDaemon::tell_missing(const Result<std::vector<ledger::Owed>>& owed)
 void ReceiverDaemon::on_box_up(const ingest::BoxStatus& status) {
   boxes_.on_heard(status.box, steady_now());
   tunnel_->tell_stream(status.box, true);
+  const auto order = key_orders_.find(status.box);
+  if (order != key_orders_.end()) ingest_->order_key(status.box, order->second);
 }
 
 void ReceiverDaemon::on_box_down(const BoxId& box, const std::string& reason, WallTimeUs) {
@@ -204,11 +208,16 @@ void ReceiverDaemon::on_heard(const BoxId& box) {
   boxes_.on_heard(box, steady_now());
 }
 
+void ReceiverDaemon::on_key_news(const BoxId& box, const link::KeyNews& news) {
+  office_->key_news(box, news);
+}
+
 // --- time ---
 
 void ReceiverDaemon::tick() {
   watch_boxes();
   watch_tunnel();
+  order_keys_again();
   if (steady_now() - started_ > listen_grace)
     faults_->report(std::string(centre_box_id), std::string(fault::not_listening), "",
                     listening_on_ != 0 ? "boxes can connect"
@@ -222,12 +231,28 @@ void ReceiverDaemon::tick() {
   });
 }
 
+// Where each key is heard from: two boxes with one key show by that.
+void ReceiverDaemon::watch_places(const boost::json::object& tunnel) {
+  const boost::json::value* const peers = tunnel.if_contains("peers");
+  if (peers == nullptr || !peers->is_array()) return;
+  for (const boost::json::value& peer : peers->get_array()) {
+    if (!peer.is_object()) continue;
+    const BoxId box = text_at(peer.get_object(), "box");
+    if (boxes_known_.contains(box))
+      clones_.heard_from(box, text_at(peer.get_object(), "endpoint"), steady_now());
+  }
+  for (const ingest::CloneWatch::Change& change : clones_.tick(steady_now()))
+    faults_->report(change.box, std::string(fault::box_cloned), change.box, change.reason,
+                    !change.cloned);
+}
+
 void ReceiverDaemon::watch_tunnel() {
   const std::string code(fault::tunnel_daemon);
   if (const auto& state = tunnel_->status()) {
     tunnel_heard_ = steady_now();
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel", "answers again", true);
     listen(*state);
+    watch_places(*state);
   } else if (steady_now() - tunnel_heard_ > tunnel_daemon_grace) {
     faults_->report(std::string(centre_box_id), code, "alarmwire-tunnel",
                     "does not answer on its control socket", false);

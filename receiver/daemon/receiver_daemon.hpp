@@ -23,6 +23,7 @@
 #include "receiver/daemon/outlet_set.hpp"
 #include "receiver/fleet/box_watch.hpp"
 #include "receiver/fleet/loss_book.hpp"
+#include "receiver/ingest/clone_watch.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
 namespace alarmwire::receiver {
@@ -36,6 +37,7 @@ class ReceiverDaemon final : public ledger::Observer,
   static constexpr std::chrono::milliseconds come_back_after{
       1000};  // told to the boxes when stopping
   static constexpr std::chrono::hours retention_every{1};
+  static constexpr std::chrono::seconds key_order_again{5};   // until it is heard how it ended
   static constexpr std::chrono::seconds swap_again_after{5};  // the ledger took no new names
 
   ReceiverDaemon(std::string config_path, Config config);
@@ -57,6 +59,7 @@ class ReceiverDaemon final : public ledger::Observer,
   void on_box_up(const ingest::BoxStatus& status) override;
   void on_box_down(const BoxId& box, const std::string& reason, WallTimeUs time_us) override;
   void on_heard(const BoxId& box) override;
+  void on_key_news(const BoxId& box, const link::KeyNews& news) override;
   // ingest::Observer and outlets::OutletObserver
   void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                 const std::string& reason, bool over) override;
@@ -67,6 +70,8 @@ class ReceiverDaemon final : public ledger::Observer,
   Status open_control();
   Status open_office();
   void know_boxes(const std::string& why_gone);
+  void order_keys();
+  void order_keys_again();
   void watch_box(const BoxId& id);
   void forget_box(const BoxId& id, const std::string& why_gone);
   std::optional<BoxId> box_of(const std::string& peer_address) const;
@@ -74,6 +79,7 @@ class ReceiverDaemon final : public ledger::Observer,
   void watch_boxes();
   std::map<BoxId, fleet::Verdict> tell_states();
   void watch_tunnel();
+  void watch_places(const boost::json::object& tunnel);
   void listen(const boost::json::object& tunnel);
   bool listen_for_boxes(const std::string& address, const std::string& interface);
   void apply_retention();
@@ -115,13 +121,16 @@ class ReceiverDaemon final : public ledger::Observer,
   std::unique_ptr<OutletSet> outlets_;
   std::unique_ptr<ingest::Ingest> ingest_;
   fleet::BoxWatch boxes_;
+  ingest::CloneWatch clones_;
   fleet::LossBook losses_;
   fleet::VerdictBook verdicts_;
   std::set<BoxId> stuck_;  // with the fault link-stuck
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::vector<provisioning::BoxRow> enrolled_;  // by tickets, and approved
-  std::map<BoxId, std::string> boxes_known_;    // those and the configured, with tunnel addresses
-  std::map<std::string, BoxId> box_at_;         // the other way round
+  std::set<BoxId> boxes_known_;                 // those and the configured
+  std::map<std::string, BoxId> box_at_;         // by tunnel address; a box may have two
+  std::map<BoxId, std::string> key_orders_;     // under way: the box shall change its key
+  SteadyTime key_orders_due_{};
   std::unique_ptr<BoxOffice> office_;
   std::unique_ptr<AlarmCommands> alarms_;
   std::unique_ptr<control::Server> control_;

@@ -268,19 +268,36 @@ void Ingest::Hub::was_held(BoxState& box, const std::string& why) {
   log::write(INGEST_LEDGER_HELD, {{"box", box.status.box}, {"reason", why}});
 }
 
-void Ingest::Hub::receipt(const BoxId& box, link::Receipt receipt) {
+void Ingest::Hub::told_key(BoxState& box, const link::KeyNews& news) {
+  observer_.on_key_news(box.status.box, news);
+}
+
+// The one that is up; nullptr: none.
+std::shared_ptr<Stream> Ingest::Hub::stream_of(const BoxId& box) const {
   const auto found = boxes_.find(box);
   const auto stream = found != boxes_.end() ? found->second->current : nullptr;
-  if (stream && stream->is_up())
+  return stream && stream->is_up() ? stream : nullptr;
+}
+
+void Ingest::Hub::order_key(const BoxId& box, const std::string& order) {
+  if (const auto stream = stream_of(box)) stream->order_key(order);
+}
+
+void Ingest::Hub::key_taken(const BoxId& box, const std::string& order) {
+  if (const auto stream = stream_of(box)) stream->key_taken(order);
+}
+
+void Ingest::Hub::receipt(const BoxId& box, link::Receipt receipt) {
+  if (const auto stream = stream_of(box))
     stream->receipt(std::move(receipt));
   else
     owed_.add(box, std::move(receipt));
 }
 
-void Ingest::Hub::disconnect(const BoxId& box, const std::string& reason) {
+void Ingest::Hub::disconnect(const std::string& peer_address, const std::string& reason) {
   const std::set<std::shared_ptr<Stream>> all = streams_;
   for (const std::shared_ptr<Stream>& stream : all)
-    if (stream->box().status.box == box) stream->close(link::CloseCode::denied, reason);
+    if (stream->peer_address() == peer_address) stream->close(link::CloseCode::denied, reason);
 }
 
 std::vector<BoxStatus> Ingest::Hub::status() const {

@@ -46,7 +46,9 @@ class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Inges
   std::shared_ptr<Stream> open(const std::string& peer_address,
                                std::shared_ptr<link::LinkStream> link);
   void receipt(const BoxId& box, link::Receipt receipt);
-  void disconnect(const BoxId& box, const std::string& reason);
+  void order_key(const BoxId& box, const std::string& order);
+  void key_taken(const BoxId& box, const std::string& order);
+  void disconnect(const std::string& peer_address, const std::string& reason);
   void drain(std::chrono::milliseconds retry_after, const std::string& reason,
              std::function<void()> done);
   void stop();
@@ -63,8 +65,10 @@ class Ingest::Hub : public StreamHome, public std::enable_shared_from_this<Inges
   void was_stored(BoxState& box, const ledger::StoreResult& result) override;
   void was_tombstoned(BoxState& box, const link::centre_action::Tombstone& tombstone) override;
   void was_held(BoxState& box, const std::string& why) override;
+  void told_key(BoxState& box, const link::KeyNews& news) override;
 
  private:
+  std::shared_ptr<Stream> stream_of(const BoxId& box) const;
   std::shared_ptr<BoxState> box_state(const BoxId& box);
   link::CentreConfig session_config() const;
   void bound_unwelcomed(BoxState& box, const std::shared_ptr<Stream>& newest);

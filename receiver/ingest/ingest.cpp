@@ -61,8 +61,17 @@ void Ingest::receipt(const BoxId& box, const AlarmId& id, const ledger::StageMar
   boost::asio::post(hub_->context(), std::move(send));
 }
 
-void Ingest::disconnect(const BoxId& box, const std::string& reason) {
-  boost::asio::post(hub_->context(), [hub = hub_, box, reason] { hub->disconnect(box, reason); });
+void Ingest::order_key(const BoxId& box, const std::string& order) {
+  boost::asio::post(hub_->context(), [hub = hub_, box, order] { hub->order_key(box, order); });
+}
+
+void Ingest::key_taken(const BoxId& box, const std::string& order) {
+  boost::asio::post(hub_->context(), [hub = hub_, box, order] { hub->key_taken(box, order); });
+}
+
+void Ingest::disconnect(const std::string& peer_address, const std::string& reason) {
+  boost::asio::post(hub_->context(),
+                    [hub = hub_, peer_address, reason] { hub->disconnect(peer_address, reason); });
 }
 
 std::vector<BoxStatus> Ingest::status() const {

@@ -87,6 +87,8 @@ class Observer {
   virtual void on_box_up(const BoxStatus& status) = 0;
   virtual void on_box_down(const BoxId& box, const std::string& reason, WallTimeUs time_us) = 0;
   virtual void on_heard(const BoxId& box) = 0;  // at least every beat interval while connected
+  // The answer to order_key().
+  virtual void on_key_news(const BoxId& box, const link::KeyNews& news) = 0;
   // A state that begins and ends: "box-cloned".
   virtual void on_fault(const BoxId& box, const std::string& code, const std::string& subject,
                         const std::string& reason, bool over) = 0;
@@ -112,8 +114,12 @@ class Ingest {
 
   // Tells the box of a later stage of its alarm, if it is connected. Informational.
   void receipt(const BoxId& box, const AlarmId& id, const ledger::StageMark& mark);
-  // The box lost its right to be here: its stream ends with PERMISSION_DENIED.
-  void disconnect(const BoxId& box, const std::string& reason);
+  // To the stream of the box that is up, if any: it shall change its key; the key it told is let
+  // in.
+  void order_key(const BoxId& box, const std::string& order);
+  void key_taken(const BoxId& box, const std::string& order);
+  // This tunnel address lost its right to be here: its streams end with PERMISSION_DENIED.
+  void disconnect(const std::string& peer_address, const std::string& reason);
   // Every box that has connected since the start, by name.
   std::vector<BoxStatus> status() const;
   std::optional<BoxStatus> status(const BoxId& box) const;

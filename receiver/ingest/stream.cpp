@@ -145,6 +145,7 @@ void Stream::load_state(std::uint64_t session) {
   link::CentreState state;
   state.session = session;
   state.ledger_id = home_->ledger().id();
+  state.peer_address = peer_address_;
   for (const ledger::Cursor& cursor : *cursors)
     state.cursors.push_back({cursor.epoch, cursor.lane, cursor.seq});
   for (const ledger::StagedBody& body : *staged)
@@ -165,6 +166,16 @@ void Stream::fence() {
 
 void Stream::receipt(link::Receipt receipt) {
   session_.receipt(std::move(receipt), now());
+  pump();
+}
+
+void Stream::order_key(const std::string& order) {
+  session_.order_key(order, now());
+  pump();
+}
+
+void Stream::key_taken(const std::string& order) {
+  session_.key_taken(order, now());
   pump();
 }
 
@@ -302,6 +313,10 @@ void Stream::perform(link::centre_action::Up& up) {
 
 void Stream::perform(link::centre_action::Report& report) {
   home_->heard(*this, report.report);
+}
+
+void Stream::perform(link::centre_action::KeyTold& told) {
+  home_->told_key(*box_, told.news);
 }
 
 void Stream::perform(link::centre_action::Close& close) {

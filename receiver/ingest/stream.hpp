@@ -35,6 +35,7 @@ class StreamHome {
   virtual void was_stored(BoxState& box, const ledger::StoreResult& result) = 0;
   virtual void was_tombstoned(BoxState& box, const link::centre_action::Tombstone& tombstone) = 0;
   virtual void was_held(BoxState& box, const std::string& why) = 0;
+  virtual void told_key(BoxState& box, const link::KeyNews& news) = 0;
 };
 
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -49,6 +50,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void load_state(std::uint64_t session);
   void fence();
   void receipt(link::Receipt receipt);
+  void order_key(const std::string& order);
+  void key_taken(const std::string& order);
   std::vector<link::Receipt> take_unheard() { return session_.take_unheard(); }
   void drain(std::chrono::milliseconds retry_after, const std::string& reason);
   void close(link::CloseCode code, const std::string& reason);
@@ -68,6 +71,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void perform(link::centre_action::Tombstone& tombstone);
   void perform(link::centre_action::Up& up);
   void perform(link::centre_action::Report& report);
+  void perform(link::centre_action::KeyTold& told);
   void perform(link::centre_action::Close& close);
 
   void announce(const link::v1::BoxFrame& frame);

@@ -177,6 +177,14 @@ constexpr Row rows[] = {
       "Another box showed a ticket that was used already, and was refused. Ask at the site whether "
       "the right box is enrolled (compare the six words, alarmwire box show); if not, revoke the "
       "box and issue a new ticket."}},
+    {"key-change-failed",
+     {"Schlüsselwechsel fehlgeschlagen",
+      "Die Box konnte über ihren neuen Schlüssel keine Verbindung aufbauen und verwendet weiter "
+      "den alten. Alarme kommen an. Den Wechsel später noch einmal anordnen (alarmwire box "
+      "rotate)."},
+     {"Change of keys failed",
+      "The box could not connect with its new key and goes on with the old one. Alarms get "
+      "through. Order the change again later (alarmwire box rotate)."}},
     {"daemon-crashed",
      {"Dienst nach Fehler neu gestartet",
       "Der Dienst hat sich nach einem Fehler des Datenträgers beendet und wurde neu gestartet. "

@@ -42,7 +42,7 @@ class Enrolment(EndToEnd):
         return code, states[-1]["step"], states
 
     def journal(self):
-        out = self.centre.alarmwire("journal", json_output=False)
+        out = self.centre.alarmwire("audit", "list", json_output=False)
         return out
 
     def centre_address(self):

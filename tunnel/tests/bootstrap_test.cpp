@@ -35,6 +35,15 @@ TEST(Bootstrap, TheBoxesPskComesFromTheTicketAndBothKeys) {
   EXPECT_NE(box, derive_box_psk(SecretKey(), key_of(1), key_of(2)).value());
 }
 
+TEST(Bootstrap, ANewPskComesFromTheOldOneTheOrderAndBothKeys) {
+  SecretKey psk;
+  psk.bytes.fill(3);
+  RotationOrder order{};
+  order.fill(4);
+  EXPECT_EQ(derive_rotated_psk(psk, order, key_of(1), key_of(2)).value().to_base64_secret(),
+            "ftaqt9snZ68+gTAYAYhRsNg7vp0o2+mP6+PnbypEkqQ=");
+}
+
 TEST(Bootstrap, SecretsDiffer) {
   EXPECT_NE(TicketSecret::random().value(), TicketSecret::random().value());
 }

@@ -222,6 +222,7 @@ class Centre {
     }
     void perform(link::centre_action::Up&) {}
     void perform(link::centre_action::Report&) {}
+    void perform(link::centre_action::KeyTold&) {}
     void perform(link::centre_action::Close& action) {
       link_->close(action.code, action.reason);
       end();

@@ -39,6 +39,10 @@ class BoxOfficeTest : public ::testing::Test {
       peers_ = std::move(peers);
       if (done) done(tunnel_);
     };
+    events.on_key_taken = [this](const BoxId& box, const std::string&) { taken_.push_back(box); };
+    events.on_key_change_over = [this](const BoxId& box, bool changed) {
+      over_.push_back(box + (changed ? " changed" : " failed"));
+    };
     events.on_reuse = [](const std::string&, const std::string&) {};
     events.why_not = [](const BoxId& id) {
       return id == "configured" ? std::string("it stands in the configuration") : std::string();
@@ -63,6 +67,8 @@ class BoxOfficeTest : public ::testing::Test {
     const boost::json::object answer = client->answer();
     context_.stop();
     runs.join();
+    context_.restart();
+    context_.poll();  // an answer may overtake what was posted before it
     return answer;
   }
   std::string error(const std::string& command, boost::json::object request = {}) {
@@ -84,6 +90,8 @@ class BoxOfficeTest : public ::testing::Test {
   control::FakeServer server_;
   std::vector<provisioning::BoxRow> boxes_;
   boost::json::array peers_;
+  std::vector<std::string> taken_;
+  std::vector<std::string> over_;
   Status tunnel_;
   std::unique_ptr<BoxOffice> office_;
 };

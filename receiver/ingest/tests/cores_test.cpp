@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "receiver/ingest/clone_watch.hpp"
 #include "receiver/ingest/flap_watch.hpp"
 #include "receiver/ingest/hold.hpp"
 #include "receiver/ingest/owed_receipts.hpp"
@@ -88,6 +89,57 @@ TEST_F(Holding, pauses_grow_while_it_stays_full_and_start_anew_after_a_success) 
   release(at);
   EXPECT_FALSE(admit(Hold::Answer::full, at, 101));
   EXPECT_EQ(hold.until() - at, full_pause_min);
+}
+
+class Cloned : public ::testing::Test {
+ protected:
+  void hear(const char* endpoint, int at_s) {
+    watch.heard_from("site-a", endpoint, t0 + std::chrono::seconds(at_s));
+  }
+  std::vector<CloneWatch::Change> tick(int at_s) {
+    return watch.tick(t0 + std::chrono::seconds(at_s));
+  }
+  const SteadyTime t0{std::chrono::hours(1)};
+  CloneWatch watch;
+};
+
+TEST_F(Cloned, a_key_that_returns_to_the_place_before_again_and_again_is_told_with_both_places) {
+  for (int at = 0; at < 4; ++at) hear(at % 2 == 0 ? "a:1" : "b:2", at * 5);
+  EXPECT_TRUE(tick(15).empty()) << "two returns may be a line with a second way";
+  hear("a:1", 20);
+  const auto changes = tick(20);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_TRUE(changes[0].cloned);
+  EXPECT_EQ(changes[0].box, "site-a");
+  EXPECT_NE(changes[0].reason.find("a:1"), std::string::npos);
+  EXPECT_NE(changes[0].reason.find("b:2"), std::string::npos);
+  hear("b:2", 25);
+  EXPECT_TRUE(tick(25).empty()) << "told once";
+  EXPECT_TRUE(tick(324).empty());
+  const auto over = tick(325);
+  ASSERT_EQ(over.size(), 1u);
+  EXPECT_FALSE(over[0].cloned);
+}
+
+TEST_F(Cloned, a_box_that_moves_on_or_comes_back_seldom_is_no_clone) {
+  const char* const places[] = {"a:1", "b:2", "c:3", "d:4", "e:5", "f:6"};
+  for (int at = 0; at < 6; ++at) hear(places[at], at);
+  EXPECT_TRUE(tick(6).empty());
+  for (int at = 0; at < 20; ++at) hear(at % 2 == 0 ? "a:1" : "b:2", 100 + at * 40);
+  EXPECT_TRUE(tick(1000).empty());
+}
+
+TEST_F(Cloned, streams_that_fence_each_other_are_told_with_what_is_known_of_the_places) {
+  hear("a:1", 0);
+  watch.fencing("site-a", true);
+  const auto changes = tick(1);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_NE(changes[0].reason.find("a:1"), std::string::npos);
+  watch.fencing("site-a", false);
+  EXPECT_FALSE(tick(2).at(0).cloned);
+  watch.fencing("site-a", true);
+  watch.forget("site-a");
+  EXPECT_TRUE(tick(3).empty());
 }
 
 }  // namespace

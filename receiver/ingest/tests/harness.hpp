@@ -170,6 +170,10 @@ class Witness : public Observer {
     static_cast<void>(box);
     ++heard;
   }
+  void on_key_news(const BoxId& box, const link::KeyNews& news) override {
+    note("key of " + box + " " + std::to_string(static_cast<int>(news.state)) + " " +
+         news.public_key);
+  }
   void on_fault(const BoxId& box, const std::string& code, const std::string&, const std::string&,
                 bool over) override {
     note("fault " + box + " " + code + (over ? " over" : ""));

@@ -275,7 +275,7 @@ TEST_F(Centre, a_revoked_box_is_sent_away) {
   BoxEnd box(*ingest, "fd00::a");
   box.send(hello(epoch));
   ASSERT_TRUE(box.welcome().has_value());
-  ingest->disconnect("site-a", "revoked");
+  ingest->disconnect("fd00::a", "revoked");
   EXPECT_TRUE(box.wait_closed(link::CloseCode::denied));
   EXPECT_TRUE(eventually([&] { return !ingest->status("site-a")->connected; }));
 }
