@@ -106,8 +106,7 @@ class Installed(unittest.TestCase):
         path.write_text(path.read_text().replace(was, now, 1))
 
     def owner(self, path):
-        facts = (self.machine.root / path).stat()
-        return self.machine.run("stat", "-c", "%U %a", f"/{path}")[1].strip() if facts else ""
+        return self.machine.run("stat", "-c", "%U %a", f"/{path}")[1].strip()
 
     def send(self, subject):
         """A mail through the door, as a device; the reply to its final dot."""
@@ -291,14 +290,13 @@ class Installed(unittest.TestCase):
         said = self.install("alarmwire-receiver", "alarmwire")
         self.assertIn("alarmwire-receiver does not run yet", said)
         self.assertIn("prefix", said)
-        key = "/var/lib/alarmwire-tunnel/private.key"
-        self.assertIn("runuser -u alarmwire-tunnel", (self.machine.root / RECEIVER).read_text())
-        self.machine.run("runuser", "-u", "alarmwire-tunnel", "--", "alarmwire", "key", "generate",
-                         "--out", key)
-        prefix = self.machine.run("alarmwire", "key", "prefix")[1].strip()
-        self.edit(RECEIVER, '#prefix = "fd12:3456:789a::/48"', f'prefix = "{prefix}"')
+        self.assertIn("`alarmwire setup`", (self.machine.root / RECEIVER).read_text())
+        (self.machine.root / "root/answers.toml").write_text(
+            '[centre]\nendpoints = ["alarm.example.org"]\n')
         # Interfaces of other namespaces may have the usual name.
         self.edit(RECEIVER, '#interface = "wgcentre"', 'interface = "wgpackage"')
+        self.machine.run("alarmwire", "setup", "--no-input", "--config", "/root/answers.toml")
+        self.assertEqual(self.owner("var/lib/alarmwire-tunnel/private.key"), "alarmwire-tunnel 600")
         for program in ("alarmwire-tunnel", "alarmwire-receiver"):
             self.machine.run(program, "--config", f"/{RECEIVER}", "--check-config")
         self.assert_lives(("alarmwire-tunnel", ["CAP_NET_ADMIN"]), ("alarmwire-receiver", []))
