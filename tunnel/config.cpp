@@ -102,6 +102,21 @@ void refuse_given_identity(config::Table& table) {
   }
 }
 
+std::vector<std::uint16_t> read_more_listen_ports(config::Table& table, const Settings& settings) {
+  std::vector<std::uint16_t> ports;
+  for (const std::int64_t port : table.integers("more_listen_ports", {}, 1, port_max)) {
+    if (port == settings.listen_port)
+      table.problem("more_listen_ports", "holds listen_port itself");
+    ports.push_back(static_cast<std::uint16_t>(port));
+  }
+  if (!ports.empty() && settings.role == Role::box)
+    table.problem("more_listen_ports", "stands only at a centre: nobody calls a box");
+  if (ports.size() > more_listen_ports_max)
+    table.problem("more_listen_ports",
+                  "at most " + std::to_string(more_listen_ports_max) + " ports");
+  return ports;
+}
+
 std::string where_read(const std::string& diagnostics, const std::string& what) {
   return what + ": " + diagnostics;
 }
@@ -131,6 +146,7 @@ Settings read_settings(config::Table root, KeyFiles key_files) {
   const std::int64_t listen = is_box ? 0 : centre_listen_port_default;
   settings.listen_port =
       static_cast<std::uint16_t>(table.integer("listen_port", listen, is_box ? 0 : 1, port_max));
+  settings.more_listen_ports = read_more_listen_ports(table, settings);
   settings.mtu = static_cast<std::uint32_t>(table.integer("mtu", mtu_default, mtu_default, 1500));
   settings.link_port =
       static_cast<std::uint16_t>(table.integer("link_port", link_port_default, 1, port_max));

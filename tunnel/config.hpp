@@ -3,8 +3,8 @@
 //   [tunnel]                        both
 //   private_key_file = "/var/lib/alarmwire-tunnel/private.key"
 //   prefix = "fd12:3456:789a::/48"  the installation's
-//   interface, backend, listen_port, mtu, link_port, allow_tcp_ports, state_directory,
-//   control_socket, control_group, keep_interface   see README.md
+//   interface, backend, listen_port, more_listen_ports, mtu, link_port, allow_tcp_ports,
+//   state_directory, control_socket, control_group, keep_interface   see README.md
 //   [tunnel.centre]                 a box: its presence makes the role
 //   public_key, endpoints = ["host:port", …], preshared_key_file
 //   role = "box"                    a box without it: it is enrolled by a ticket (provisioning/)
@@ -32,6 +32,7 @@ inline constexpr std::uint32_t tcp_headers_bytes = 60;
 inline constexpr std::uint16_t link_port_default = 7411;
 inline constexpr std::uint16_t enrolment_port_default = 7412;
 inline constexpr std::uint16_t centre_listen_port_default = 51820;
+inline constexpr std::size_t more_listen_ports_max = 8;
 
 struct PeerSettings {
   std::string name;  // the box's id, or "centre"
@@ -52,6 +53,7 @@ struct Settings {
   std::string interface;
   Backend backend = Backend::automatic;
   std::uint16_t listen_port = 0;
+  std::vector<std::uint16_t> more_listen_ports;  // a centre's: lead to listen_port
   std::uint32_t mtu = mtu_default;
   std::uint16_t link_port = link_port_default;
   std::uint16_t enrolment_port = enrolment_port_default;

@@ -8,15 +8,24 @@ namespace {
 
 constexpr const char* nft_path = "/usr/sbin/nft";
 
+std::string set_of(const std::vector<std::uint16_t>& ports) {
+  std::string text;
+  for (const std::uint16_t port : ports) text += (text.empty() ? "" : ", ") + std::to_string(port);
+  return "{ " + text + " }";
+}
+
 std::string port_rules(const Rules& rules) {
   if (rules.allow_tcp_ports.empty()) return {};
-  std::string ports;
-  for (const std::uint16_t port : rules.allow_tcp_ports) {
-    if (!ports.empty()) ports += ", ";
-    ports += std::to_string(port);
-  }
-  return "    ip6 daddr " + rules.own_address.to_string() + " tcp dport { " + ports +
-         " } ct state new accept\n";
+  return "    ip6 daddr " + rules.own_address.to_string() + " tcp dport " +
+         set_of(rules.allow_tcp_ports) + " ct state new accept\n";
+}
+
+std::string more_ports_chain(const Rules& rules) {
+  if (rules.more_listen_ports.empty()) return {};
+  return "  chain more_ports {\n    type nat hook prerouting priority dstnat; policy accept;\n"
+         "    iifname != \"" +
+         rules.interface + "\" fib daddr type local udp dport " + set_of(rules.more_listen_ports) +
+         " redirect to :" + std::to_string(rules.listen_port) + "\n  }\n";
 }
 
 std::string ports_text(const Guarded& guarded) {
@@ -106,6 +115,7 @@ std::string ruleset(const Rules& rules) {
   text += "    oifname \"lo\" accept\n";
   text += "    ip6 daddr " + prefix + " counter drop\n";
   text += "    ip6 saddr " + prefix + " counter drop\n  }\n";
+  text += more_ports_chain(rules);
   text += guard_chains(rules);
   return text + "}\n";
 }

@@ -37,6 +37,10 @@ struct Rules {
   std::vector<Ipv6> bootstrap{};
   std::uint16_t enrolment_port = 0;
   std::optional<Guarded> guarded{};
+  // UDP from outside to these ports is taken as if it came to listen_port; answers leave by the
+  // port that was called.
+  std::vector<std::uint16_t> more_listen_ports{};
+  std::uint16_t listen_port = 0;
 };
 
 std::string table_name(const std::string& interface);  // "alarmwire_wgedge"

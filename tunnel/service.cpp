@@ -185,6 +185,8 @@ Status Service::apply_firewall() {
   rules.prefix = settings_.prefix;
   rules.own_address = settings_.prefix.address_of(secrets_.public_key);
   rules.allow_tcp_ports = settings_.allow_tcp_ports;
+  rules.more_listen_ports = settings_.more_listen_ports;
+  rules.listen_port = settings_.listen_port;
   const std::optional<Ipv6> centre = centre_address(settings_);
   if (centre && settings_.guarded_uid)
     rules.guarded =

@@ -303,6 +303,25 @@ class Apart(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("CAP_NET_ADMIN is missing", done.stderr)
 
+    def test_the_usual_port_is_blocked_and_443_is_not(self):
+        lab = Lab(PROGRAM, endpoints=[f"{CENTRE_IP}:{PORT}", f"{CENTRE_IP}:443"])
+        lab.more_of_centre = "more_listen_ports = [443]\n"
+        with lab:
+            lab.inside("wan", "nft", "table inet blocked { chain forward { "
+                       "type filter hook forward priority 0; "
+                       f"udp dport {PORT} drop; udp sport {PORT} drop; }}; }}")
+            lab.centre.start()
+            lab.box.start()
+            took = lab.time_until_ping(lab.address("centre"), 30)
+            say(f"first port blocked: up by UDP 443 after {took:.2f} s")
+            self.assertIn(f"{CENTRE_IP}:443", str(lab.box.status()))
+            # A port that nobody configured leads nowhere.
+            lab.centre.stop()
+            lab.more_of_centre = ""
+            lab.centre.start()
+            with self.assertRaises(AssertionError):
+                lab.time_until_ping(lab.address("centre"), 8)
+
     def test_names_and_dead_addresses(self):
         """The name has a dead address first, of the other family; the right one is found."""
         with Lab(PROGRAM, endpoints=[f"centre.test:{PORT}"]) as lab:

@@ -200,6 +200,7 @@ class Lab:
         self.endpoints = endpoints or [f"{CENTRE_IP}:{PORT}"]
         self.box_interface = f"wgb{os.getpid() % 1000000}"
         self.centre_interface = f"wgc{os.getpid() % 1000000}"
+        self.more_of_centre = ""  # lines of its [tunnel]
         self.keys = {}
         for name in ("box", "centre"):
             os.mkdir(os.path.join(self.directory, name))
@@ -250,7 +251,8 @@ class Lab:
                 f'[tunnel.centre]\npublic_key = "{self.keys["centre"]}"\nendpoints = [{places}]\n')
 
     def centre_config(self):
-        return (self.common_config("centre", self.centre_interface) + f"listen_port = {PORT}\n"
+        return (self.common_config("centre", self.centre_interface) + f"listen_port = {PORT}\n" +
+                self.more_of_centre +
                 f'[[box]]\nid = "site-a"\npublic_key = "{self.keys["box"]}"\nname = "Site A"\n')
 
     def build(self):

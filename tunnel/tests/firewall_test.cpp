@@ -30,6 +30,16 @@ TEST(Ruleset, TheCentreTakesTheLinkPortAtItsOwnAddressOnly) {
   position(text, "ip6 daddr fd12:3456:789a::7 tcp dport { 7411, 7412 } ct state new accept");
 }
 
+TEST(Ruleset, FurtherPortsOfACentreLeadToTheOneItListensAt) {
+  Rules rules = rules_with({7411});
+  EXPECT_EQ(ruleset(rules).find("redirect"), std::string::npos);
+  rules.more_listen_ports = {443, 53};
+  rules.listen_port = 51820;
+  position(ruleset(rules),
+           "iifname != \"wgcentre\" fib daddr type local udp dport { 443, 53 } "
+           "redirect to :51820\n");
+}
+
 TEST(Ruleset, ABoxTakesNothingNew) {
   const std::string text = ruleset(rules_with({}));
   EXPECT_EQ(text.find("ct state new"), std::string::npos);
