@@ -78,6 +78,8 @@ class ReceiverDaemon final : public ledger::Observer,
   void tick();
   void watch_boxes();
   std::map<BoxId, fleet::Verdict> tell_states();
+  void report(std::string_view code, std::string_view code_of_many,
+              const std::vector<fleet::LossBook::Report>& reports);
   void watch_tunnel();
   void watch_places(const boost::json::object& tunnel);
   void listen(const boost::json::object& tunnel);
@@ -124,7 +126,9 @@ class ReceiverDaemon final : public ledger::Observer,
   ingest::CloneWatch clones_;
   fleet::LossBook losses_;
   fleet::VerdictBook verdicts_;
-  std::set<BoxId> stuck_;  // with the fault link-stuck
+  std::set<BoxId> stuck_;  // connected, and nothing is acknowledged
+  fleet::LossBook stuck_book_{
+      {"are connected and were acknowledged last", "no longer stuck", "still stuck"}};
   std::shared_ptr<tunnel::TunnelClient> tunnel_;
   std::vector<provisioning::BoxRow> enrolled_;  // by tickets, and approved
   std::set<BoxId> boxes_known_;                 // those and the configured

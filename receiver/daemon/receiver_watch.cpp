@@ -22,11 +22,16 @@ void ReceiverDaemon::watch_boxes() {
     losses_.lost(change.box, colour + ": " + change.reason, config_.report_after_of(change.box),
                  now);
   }
-  for (const fleet::LossBook::Report& report : losses_.tick(now)) {
-    const bool is_mass = report.box.empty();
-    faults_->report(is_mass ? std::string(centre_box_id) : report.box,
-                    std::string(is_mass ? fault::boxes_silent : fault::tunnel_silent),
-                    report.subject, report.reason, report.over);
+  report(fault::tunnel_silent, fault::boxes_silent, losses_.tick(now));
+  report(fault::link_stuck, fault::link_stuck, stuck_book_.tick(now));
+}
+
+void ReceiverDaemon::report(std::string_view code, std::string_view code_of_many,
+                            const std::vector<fleet::LossBook::Report>& reports) {
+  for (const fleet::LossBook::Report& one : reports) {
+    const bool is_mass = one.box.empty();
+    faults_->report(is_mass ? std::string(centre_box_id) : one.box,
+                    std::string(is_mass ? code_of_many : code), one.subject, one.reason, one.over);
   }
 }
 
@@ -48,6 +53,7 @@ std::map<BoxId, fleet::Verdict> ReceiverDaemon::tell_states() {
       judge_boxes(boxes, tunnel_->status(), config_.acknowledged_within, wall_now_us());
   // A ledger that takes nothing is a fault of its own, and not of every box.
   const bool may_miss = !ledger_->snapshot().full;
+  const SteadyTime now = steady_now();
   std::map<BoxId, fleet::Verdict> verdicts;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     const BoxId& id = boxes[i].site.id;
@@ -58,8 +64,9 @@ std::map<BoxId, fleet::Verdict> ReceiverDaemon::tell_states() {
                                       {"before", to_string(*before)},
                                       {"reason", verdict.reason}});
     const bool is_stuck = verdict.unacknowledged && may_miss;
-    if (is_stuck ? stuck_.insert(id).second : stuck_.erase(id) != 0)
-      faults_->report(id, std::string(fault::link_stuck), "", verdict.reason, !is_stuck);
+    if (is_stuck && stuck_.insert(id).second)
+      stuck_book_.lost(id, verdict.reason, std::chrono::seconds(0), now);
+    if (!is_stuck && stuck_.erase(id) != 0) stuck_book_.back(id, now);
     verdicts.emplace(id, verdict);
   }
   return verdicts;
@@ -70,6 +77,7 @@ void ReceiverDaemon::forget_box(const BoxId& id, const std::string& why_gone) {
   losses_.forget(id, steady_now());
   verdicts_.forget(id);
   stuck_.erase(id);
+  stuck_book_.forget(id, steady_now());
   for (const std::string_view code : {fault::tunnel_silent, fault::link_stuck})
     faults_->report(id, std::string(code), "", why_gone, true);
 }

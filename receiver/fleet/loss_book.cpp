@@ -28,7 +28,7 @@ void LossBook::lost(const BoxId& box, const std::string& reason, std::chrono::se
 }
 
 void LossBook::back(const BoxId& box, SteadyTime now) {
-  if (reported_.erase(box) != 0) ends_.push_back({box, "", "heard again", true});
+  if (reported_.erase(box) != 0) ends_.push_back({box, "", words_.over, true});
   returned(box, now);
 }
 
@@ -117,8 +117,8 @@ LossBook::Report LossBook::begin_mass(const std::set<BoxId>& boxes) {
   // No other open one can have its name: this box is in this one.
   mass.subject = *boxes.begin() + " and " + std::to_string(boxes.size() - 1) + " more";
   Report report{"", mass.subject,
-                std::to_string(boxes.size()) + " boxes were lost at nearly the same time: " +
-                    names_of(mass.away, named_bytes_max),
+                std::to_string(boxes.size()) + " boxes " + words_.began +
+                    " at nearly the same time: " + names_of(mass.away, named_bytes_max),
                 false};
   masses_.push_back(std::move(mass));
   return report;
@@ -126,8 +126,8 @@ LossBook::Report LossBook::begin_mass(const std::set<BoxId>& boxes) {
 
 bool LossBook::end_mass(Mass& mass, SteadyTime now, std::vector<Report>& reports) {
   if (mass.away.empty()) {
-    reports.push_back(
-        {"", mass.subject, "all " + std::to_string(mass.boxes) + " boxes are heard again", true});
+    reports.push_back({"", mass.subject,
+                       "all " + std::to_string(mass.boxes) + " boxes are " + words_.over, true});
     return true;
   }
   if (mass.away.size() >= mass_min || !mass.last_return || now - *mass.last_return < mass_settle)
@@ -136,11 +136,11 @@ bool LossBook::end_mass(Mass& mass, SteadyTime now, std::vector<Report>& reports
     reports.push_back({box, "", loss.reason, false});
     reported_.insert(box);
   }
-  reports.push_back(
-      {"", mass.subject,
-       std::to_string(mass.boxes - mass.away.size()) + " of " + std::to_string(mass.boxes) +
-           " boxes are heard again; still silent: " + names_of(mass.away, named_bytes_max),
-       true});
+  reports.push_back({"", mass.subject,
+                     std::to_string(mass.boxes - mass.away.size()) + " of " +
+                         std::to_string(mass.boxes) + " boxes are " + words_.over + "; " +
+                         words_.still + ": " + names_of(mass.away, named_bytes_max),
+                     true});
   return true;
 }
 

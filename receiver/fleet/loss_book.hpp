@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.hpp"
@@ -29,6 +30,15 @@ class LossBook {
   static constexpr std::chrono::seconds mass_window{10};
   static constexpr std::chrono::seconds mass_settle{60};
   static constexpr std::size_t named_bytes_max = 600;  // of the boxes' names in a reason
+
+  // How a fault of many is told: "3 boxes were lost at nearly …", "all 3 boxes are heard again".
+  struct Words {
+    std::string began = "were lost";
+    std::string over = "heard again";
+    std::string still = "still silent";
+  };
+  LossBook() = default;
+  explicit LossBook(Words words) : words_(std::move(words)) {}
 
   // A fault or its end. `box` empty: many are lost, `subject` tells this fault from others.
   struct Report {
@@ -69,6 +79,7 @@ class LossBook {
   Report begin_mass(const std::set<BoxId>& boxes);
   bool end_mass(Mass& mass, SteadyTime now, std::vector<Report>& reports);
 
+  const Words words_;
   Losses waiting_;  // silent, and not told yet
   std::set<BoxId> reported_;
   std::list<Mass> masses_;

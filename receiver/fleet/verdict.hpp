@@ -44,7 +44,8 @@ struct Signs {
 struct Verdict {
   Colour colour = Colour::never_seen;
   std::string reason;
-  bool unacknowledged = false;  // a stream that acknowledges nothing: a fault
+  // A stream that has acknowledged nothing for the whole of acknowledged_within: a fault.
+  bool unacknowledged = false;
 };
 
 // `acknowledged_within`: what counts as lately; 0: it is not asked.

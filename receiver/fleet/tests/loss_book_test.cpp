@@ -187,5 +187,18 @@ TEST_F(LossBookTest, of_very_many_as_many_are_named_as_have_room) {
   EXPECT_NE(reports[0].reason.find(" more"), std::string::npos);
 }
 
+TEST(LossBookWords, another_trouble_of_boxes_is_told_in_its_own_words) {
+  LossBook book({"are stuck", "free", "stuck"});
+  const SteadyTime now{};
+  for (const char* const box : {"a", "b", "c"}) book.lost(box, "x", seconds(0), now);
+  EXPECT_EQ(book.tick(now).at(0).reason, "3 boxes are stuck at nearly the same time: a, b, c");
+  for (const char* const box : {"a", "b"}) book.back(box, now);
+  const auto split = book.tick(now + LossBook::mass_settle);
+  ASSERT_EQ(split.size(), 2u);
+  EXPECT_EQ(split[1].reason, "2 of 3 boxes are free; stuck: c");
+  book.back("c", now);
+  EXPECT_EQ(book.tick(now + LossBook::mass_settle).at(0).reason, "free");
+}
+
 }  // namespace
 }  // namespace alarmwire::fleet

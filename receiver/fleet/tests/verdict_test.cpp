@@ -38,6 +38,9 @@ TEST_F(VerdictTest, a_new_stream_has_a_moment_for_its_first_acknowledgement) {
   signs_.since_us -= second_us;
   EXPECT_EQ(verdict().colour, Colour::amber);
   EXPECT_EQ(verdict().reason, "connected, but nothing of it was acknowledged");
+  EXPECT_FALSE(verdict().unacknowledged);
+  signs_.since_us = now_us - 301 * second_us;
+  EXPECT_TRUE(verdict().unacknowledged);
 }
 
 TEST_F(VerdictTest, where_it_is_not_asked_a_stream_is_enough) {
