@@ -129,6 +129,24 @@ void add_device_commands(CLI::App& app, Wish& wish) {
   })->add_option("--maker", wish.maker, "With hints for a maker's devices: hikvision, dahua, …");
 }
 
+void add_ticket_terms(CLI::App* sub, TicketWish& ticket) {
+  sub->add_option("--expires", ticket.expires, "How long it is good: 90m, 12h, 7d");
+  sub->add_option("--approve", ticket.approve, "Who lets the box in")
+      ->check(CLI::IsMember({"auto", "manual"}));
+  sub->add_option("--endpoint", ticket.endpoints,
+                  "Where the box finds this centre, HOST:PORT (without: as configured)");
+}
+
+void add_ticket_pictures(CLI::App* sub, TicketWish& ticket) {
+  sub->add_option("--png", ticket.png_file, "The QR code as a picture; the file to write");
+  CLI::Option* const label = sub->add_option(
+      "--label-pdf", ticket.label_file, "An A4 sheet with its label, as PDF; the file to write");
+  sub->add_option("--label-place", ticket.label_place,
+                  "Which of the sheet's eight labels, to use up one that was begun")
+      ->check(CLI::Range(1, qr::labels_a_page))
+      ->needs(label);
+}
+
 void add_box_commands(CLI::App& app, Wish& wish) {
   CLI::App* const box = noun(app, "box", "The centre's boxes");
   verb(box, wish, "list", "All boxes and how they are doing, and who waits for approval",
@@ -145,6 +163,15 @@ void add_box_commands(CLI::App& app, Wish& wish) {
       [&](const Context& context) { return change_box(context, "approve", wish.id); });
   one("rotate", "Let a box change its key; it stays connected",
       [&](const Context& context) { return change_box(context, "rotate", wish.id); });
+  CLI::App* const replace = one(
+      "replace", "A ticket for a new box in its place; the old one is out once that is connected",
+      [&](const Context& context) {
+        wish.ticket.site = wish.id;
+        wish.ticket.replaces = true;
+        return create_ticket(context, wish.ticket);
+      });
+  add_ticket_terms(replace, wish.ticket);
+  add_ticket_pictures(replace, wish.ticket);
   one("revoke", "Shut a box out; what it delivered stays",
       [&](const Context& context) { return change_box(context, "revoke", wish.id); });
   one("rename", "Another name for people; the id stays",
@@ -154,14 +181,6 @@ void add_box_commands(CLI::App& app, Wish& wish) {
 }
 
 // --expires, --approve, --endpoint.
-void add_ticket_terms(CLI::App* sub, TicketWish& ticket) {
-  sub->add_option("--expires", ticket.expires, "How long it is good: 90m, 12h, 7d");
-  sub->add_option("--approve", ticket.approve, "Who lets the box in")
-      ->check(CLI::IsMember({"auto", "manual"}));
-  sub->add_option("--endpoint", ticket.endpoints,
-                  "Where the box finds this centre, HOST:PORT (without: as configured)");
-}
-
 void add_config_make(CLI::App* config, Wish& wish) {
   CLI::App* const make =
       verb(config, wish, "make", "An alarmwire.toml for a stick: ticket, network, devices",
@@ -204,15 +223,7 @@ void add_ticket_commands(CLI::App& app, Wish& wish) {
   create->add_option("--site", wish.ticket.site, "The id its box will have")->required();
   create->add_option("--name", wish.ticket.name, "The site's name, for people");
   add_ticket_terms(create, wish.ticket);
-  create->add_option("--png", wish.ticket.png_file, "The QR code as a picture; the file to write");
-  CLI::Option* const label =
-      create->add_option("--label-pdf", wish.ticket.label_file,
-                         "An A4 sheet with its label, as PDF; the file to write");
-  create
-      ->add_option("--label-place", wish.ticket.label_place,
-                   "Which of the sheet's eight labels, to use up one that was begun")
-      ->check(CLI::Range(1, qr::labels_a_page))
-      ->needs(label);
+  add_ticket_pictures(create, wish.ticket);
   verb(ticket, wish, "list", "All tickets and what became of them", list_tickets);
   const auto one = [&](const char* name, const char* about,
                        std::function<int(const Context&)> action) {

@@ -96,6 +96,10 @@ void render_box(const Context& context, const JsonView& box) {
                 << box.text("approved_by") << "\n";
   if (box.whole("revoked_us") != 0)
     context.out << "Revoked   " << local_time(box.whole("revoked_us"), false) << "\n";
+  if (const JsonView next = box.at("replacement"); !next.text("state").empty())
+    context.out << "Replaced  by the box of ticket " << next.whole("ticket") << " ("
+                << next.text("state") << "), as soon as that is connected; its words\n          "
+                << next.text("words") << "\n";
   if (!box.text("key_change").empty())
     context.out << "New key   " << box.text("key_change")
                 << "; the box changes over by itself while it is connected\n";
@@ -109,7 +113,10 @@ void render_box(const Context& context, const JsonView& box) {
 void render_waiting(const Context& context, const JsonView& boxes) {
   Table table({"WAITS FOR APPROVAL", "SINCE", "SIX WORDS", "NAME"});
   for (const JsonView& box : boxes.items())
-    if (box.text("state") == "pending")
+    if (box.at("replacement").text("state") == "pending")
+      table.row(
+          {box.text("id"), "", box.at("replacement").text("words"), "in place of the box there"});
+    else if (box.text("state") == "pending")
       table.row({box.text("id"), age_in_words(box.whole("enrolled_us"), wall_now_us()),
                  box.text("words"), box.text("name")});
   if (table.empty()) return;
@@ -234,7 +241,8 @@ Result<provisioning::Ticket> parse_ticket_file(std::string_view bytes) {
 }
 
 Result<boost::json::object> ticket_request(const TicketWish& wish) {
-  boost::json::object request{{"command", "ticket-create"}, {"site", wish.site}};
+  boost::json::object request{
+      {"command", "ticket-create"}, {"site", wish.site}, {"replaces", wish.replaces}};
   if (!wish.name.empty()) request["name"] = wish.name;
   if (!wish.approve.empty()) request["approve"] = wish.approve;
   if (!wish.expires.empty()) {

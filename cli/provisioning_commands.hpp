@@ -21,6 +21,7 @@ struct TicketWish {
   std::string png_file;
   std::string label_file;  // a page of labels, PDF
   int label_place = 1;     // on the page, 1 to 8
+  bool replaces = false;   // for the place of the box that the site has
 };
 
 // The request that asks the centre for it; Errc::invalid_argument where a word is not understood.

@@ -19,6 +19,18 @@ Status make_private_file(const std::string& path) {
   return {};
 }
 
+Status may_have_ticket(const NewTicket& ticket, const std::optional<BoxRow>& box) {
+  const std::string site = "site '" + ticket.site + "'";
+  const bool is_there = box && box->state != BoxState::revoked;
+  if (!ticket.replaces && is_there)
+    return Failure(Errc::exists, site + " has a box already: revoke it first, or replace it");
+  if (ticket.replaces && (!box || box->state != BoxState::approved))
+    return Failure(Errc::conflict, site + " has no box to replace: make a ticket for it");
+  if (ticket.replaces && box->successor)
+    return Failure(Errc::conflict, "the box of " + site + " changes its key, or is being replaced");
+  return {};
+}
+
 }  // namespace
 
 Result<Registry> Registry::open(const std::string& path, const char* vfs) {
@@ -146,8 +158,7 @@ Result<TicketRow> Registry::add_ticket(const NewTicket& ticket, std::string_view
   if (!transaction) return transaction.error();
   const Result<std::optional<BoxRow>> box = find_box(ticket.site);
   if (!box) return box.error();
-  if (*box && (*box)->state != BoxState::revoked)
-    return Failure(Errc::exists, "site '" + ticket.site + "' has a box already: revoke it first");
+  if (const Status fits = may_have_ticket(ticket, *box); !fits) return fits.error();
   const Result<std::int64_t> open =
       database_.query_int("SELECT count(*) FROM tickets WHERE used_us = 0 AND revoked_us = 0");
   if (!open) return open.error();
@@ -155,18 +166,19 @@ Result<TicketRow> Registry::add_ticket(const NewTicket& ticket, std::string_view
     return Failure(Errc::full, "too many tickets are not used: revoke some");
   Result<sqlite::Statement> insert = database_.prepare(
       "INSERT INTO tickets (bootstrap_key, preshared_key, site, name, approval, created_us, "
-      "created_by, expires_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+      "created_by, expires_us, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return insert.error();
   insert->bind_blob(1, view(ticket.bootstrap_key.bytes));
   insert->bind_blob(2, view(ticket.preshared_key.bytes)).bind_text(3, ticket.site);
   insert->bind_text(4, ticket.name.empty() ? ticket.site : ticket.name);
   insert->bind_text(5, to_string(ticket.approval)).bind(6, now).bind_text(7, who);
-  insert->bind(8, ticket.expires_us);
+  insert->bind(8, ticket.expires_us).bind(9, ticket.replaces ? 1 : 0);
   if (Status s = insert->run(); !s) return s.error();
   const std::int64_t number = database_.last_insert_rowid();
   if (Status s = note(now, who, "ticket created", about_ticket(number), "",
-                      "for " + ticket.site + ", " + std::string(to_string(ticket.approval)) +
-                          ", until " + to_rfc3339(ticket.expires_us));
+                      (ticket.replaces ? "for the place of " : "for ") + ticket.site + ", " +
+                          std::string(to_string(ticket.approval)) + ", until " +
+                          to_rfc3339(ticket.expires_us));
       !s)
     return s.error();
   Result<TicketRow> made = this->ticket(number);
@@ -195,6 +207,8 @@ Result<TicketRow> Registry::revoke_ticket(std::int64_t number, std::string_view 
     const Result<std::optional<BoxRow>> box = find_box(ticket->site);
     if (!box) return box.error();
     const bool is_its_box = *box && (*box)->ticket == number;
+    if (*box && (*box)->successor && (*box)->successor->ticket == number)
+      if (Status s = drop_successor(ticket->site); !s) return s.error();
     if (is_its_box && (*box)->state == BoxState::approved)
       return Failure(Errc::conflict, "the ticket is used: revoke the box, " + ticket->site);
     if (is_its_box && (*box)->state == BoxState::pending)
@@ -229,8 +243,10 @@ Result<Enrolled> Registry::enrol(const tunnel::PublicKey& bootstrap_key,
     if (!made) return made.error();
     enrolled.changed = true;
     enrolled.box = *made;
-    enrolled.verdict.outcome =
-        made->state == BoxState::approved ? Outcome::enrolled : Outcome::waiting;
+    const bool is_in = made->successor && made->successor->ticket == (*ticket)->number
+                           ? made->successor->let_in
+                           : made->state == BoxState::approved;
+    enrolled.verdict.outcome = is_in ? Outcome::enrolled : Outcome::waiting;
   } else if (enrolled.verdict.outcome != Outcome::refused) {
     enrolled.box = **box;
   } else if (*ticket) {
@@ -250,6 +266,10 @@ Result<BoxRow> Registry::use_ticket(const TicketRow& ticket, const tunnel::Publi
   const Result<tunnel::SecretKey> psk =
       tunnel::derive_box_psk(ticket.preshared_key, box_key, centre);
   if (!psk) return psk.error();
+  const Result<std::optional<BoxRow>> before = find_box(ticket.site);
+  if (!before) return before.error();
+  if (*before && (*before)->state == BoxState::approved)
+    return enter_replacement(ticket, **before, box_key, *psk, now);
   const bool approved = ticket.approval == Approval::automatic;
   // A revoked box of the site gives way to the new one; the journal keeps what it was.
   Result<sqlite::Statement> insert = database_.prepare(
@@ -262,17 +282,21 @@ Result<BoxRow> Registry::use_ticket(const TicketRow& ticket, const tunnel::Publi
   insert->bind(6, ticket.number).bind(7, now).bind(8, approved ? now : 0);
   insert->bind_text(9, approved ? "ticket" : "");
   if (Status s = insert->run(); !s) return s.error();
-  Result<sqlite::Statement> update =
-      database_.prepare("UPDATE tickets SET used_us = ?, used_by = ? WHERE number = ?");
-  if (!update) return update.error();
-  update->bind(1, now).bind_blob(2, view(box_key.bytes)).bind(3, ticket.number);
-  if (Status s = update->run(); !s) return s.error();
+  if (Status s = mark_used(ticket, box_key, now); !s) return s.error();
   const std::string state(to_string(approved ? BoxState::approved : BoxState::pending));
   if (Status s = note(now, about_ticket(ticket.number), "box enrolled", "box " + ticket.site, "",
                       box_key.to_string() + " " + state);
       !s)
     return s.error();
   return known_box(ticket.site);
+}
+
+Status Registry::mark_used(const TicketRow& ticket, const tunnel::PublicKey& key, WallTimeUs now) {
+  Result<sqlite::Statement> update =
+      database_.prepare("UPDATE tickets SET used_us = ?, used_by = ? WHERE number = ?");
+  if (!update) return update.error();
+  update->bind(1, now).bind_blob(2, view(key.bytes)).bind(3, ticket.number);
+  return update->run();
 }
 
 Status Registry::count_refusal(const TicketRow& ticket, const tunnel::PublicKey& key, Reason reason,
@@ -318,7 +342,12 @@ Result<BoxRow> Registry::approve_box(const BoxId& id, std::string_view who, Wall
   Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(database_);
   if (!transaction) return transaction.error();
   const Result<BoxRow> box = known_box(id);
-  if (!box || box->state == BoxState::approved) return box;
+  if (!box) return box;
+  if (box->successor && box->successor->ticket != 0 && !box->successor->let_in) {
+    if (Status s = let_in_replacement(*box, who, now); !s) return s.error();
+    return committed(*transaction, id);
+  }
+  if (box->state == BoxState::approved) return box;
   if (box->state == BoxState::revoked)
     return Failure(Errc::conflict, "box '" + id + "' is revoked: issue a new ticket for the site");
   if (Status s = set_box_state(*box, BoxState::approved, who, now); !s) return s.error();

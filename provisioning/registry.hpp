@@ -38,6 +38,7 @@ struct NewTicket {
   std::string name;  // for people; "": the id
   Approval approval = Approval::automatic;
   WallTimeUs expires_us = 0;
+  bool replaces = false;  // for the place of the box that the site has
 };
 
 // What is written in the journal, oldest first.
@@ -102,6 +103,9 @@ class Registry {
                             const tunnel::PublicKey& key, WallTimeUs now);
   Result<BoxRow> end_rotation(const BoxId& id, const tunnel::RotationOrder& order,
                               std::string_view who, WallTimeUs now);
+  // The box of a replacing ticket carried a stream with this key: it is the site's box, and the one
+  // before is out. Idempotent.
+  Result<BoxRow> take_place(const BoxId& id, const tunnel::PublicKey& key, WallTimeUs now);
   Result<BoxRow> revoke_box(const BoxId& id, std::string_view who, WallTimeUs now);
 
   Result<std::vector<TicketRow>> tickets();  // newest first
@@ -124,6 +128,11 @@ class Registry {
   Result<bool> is_key_known(const tunnel::PublicKey& key);
   Result<BoxRow> use_ticket(const TicketRow& ticket, const tunnel::PublicKey& box_key,
                             const tunnel::PublicKey& centre, WallTimeUs now);
+  Result<BoxRow> enter_replacement(const TicketRow& ticket, const BoxRow& box,
+                                   const tunnel::PublicKey& key, const tunnel::SecretKey& psk,
+                                   WallTimeUs now);
+  Status mark_used(const TicketRow& ticket, const tunnel::PublicKey& key, WallTimeUs now);
+  Status let_in_replacement(const BoxRow& box, std::string_view who, WallTimeUs now);
   Status count_refusal(const TicketRow& ticket, const tunnel::PublicKey& key, Reason reason,
                        WallTimeUs now, Enrolled& enrolled);
   Status set_box_state(const BoxRow& box, BoxState state, std::string_view who, WallTimeUs now);

@@ -115,6 +115,57 @@ Result<BoxRow> Registry::end_rotation(const BoxId& id, const tunnel::RotationOrd
   return committed(*transaction, id);
 }
 
+// --- another box in its place ---
+
+// Beside the box that is there, which goes on until the new one has carried a stream.
+Result<BoxRow> Registry::enter_replacement(const TicketRow& ticket, const BoxRow& box,
+                                           const tunnel::PublicKey& key,
+                                           const tunnel::SecretKey& psk, WallTimeUs now) {
+  const bool let_in = ticket.approval == Approval::automatic;
+  Result<sqlite::Statement> insert = database_.prepare(
+      "INSERT INTO successors (box, rotation, public_key, preshared_key, ticket, let_in) "
+      "VALUES (?, ?, ?, ?, ?, ?)");
+  if (!insert) return insert.error();
+  const tunnel::RotationOrder none{};
+  insert->bind_text(1, box.id).bind_blob(2, view(none)).bind_blob(3, view(key.bytes));
+  insert->bind_blob(4, view(psk.bytes)).bind(5, ticket.number).bind(6, let_in ? 1 : 0);
+  if (Status s = insert->run(); !s) return s.error();
+  if (Status s = mark_used(ticket, key, now); !s) return s.error();
+  if (Status s =
+          note(now, about_ticket(ticket.number), "replacement enrolled", "box " + box.id,
+               box.public_key.to_string(), key.to_string() + (let_in ? " approved" : " pending"));
+      !s)
+    return s.error();
+  return known_box(box.id);
+}
+
+Status Registry::let_in_replacement(const BoxRow& box, std::string_view who, WallTimeUs now) {
+  Result<sqlite::Statement> update =
+      database_.prepare("UPDATE successors SET let_in = 1 WHERE box = ?");
+  if (!update) return update.error();
+  update->bind_text(1, box.id);
+  if (Status s = update->run(); !s) return s;
+  return note(now, who, "replacement approved", "box " + box.id, "pending", "approved");
+}
+
+Result<BoxRow> Registry::take_place(const BoxId& id, const tunnel::PublicKey& key, WallTimeUs now) {
+  Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(database_);
+  if (!transaction) return transaction.error();
+  const Result<BoxRow> box = known_box(id);
+  if (!box || (!box->successor && box->public_key == key)) return box;
+  if (!box->successor || box->successor->ticket == 0 || box->successor->public_key != key ||
+      !box->successor->let_in)
+    return Failure(Errc::not_found, "no such box takes the place of '" + id + "'");
+  Result<sqlite::Statement> update =
+      database_.prepare("UPDATE boxes SET ticket = ?, enrolled_us = ? WHERE id = ?");
+  if (!update) return update.error();
+  update->bind(1, box->successor->ticket).bind(2, now).bind_text(3, id);
+  if (Status s = update->run(); !s) return s.error();
+  const std::string who = about_ticket(box->successor->ticket);
+  if (Status s = promote(*box, who, "box replaced", now); !s) return s.error();
+  return committed(*transaction, id);
+}
+
 // The successor's key becomes the box's.
 Status Registry::promote(const BoxRow& box, std::string_view who, std::string_view what,
                          WallTimeUs now) {

@@ -20,8 +20,13 @@ std::optional<Enum> from_text(const std::array<std::string_view, count>& words,
   return static_cast<Enum>(found - words.begin());
 }
 
-Verdict judge_again(const BoxRow* box) {
-  if (box == nullptr || box->state == BoxState::revoked) return {Outcome::refused, Reason::revoked};
+Verdict judge_again(const TicketRow& ticket, const std::optional<BoxRow>& box,
+                    const tunnel::PublicKey& key) {
+  constexpr Verdict gone{Outcome::refused, Reason::revoked};
+  if (!box || box->state == BoxState::revoked) return gone;
+  if (box->successor && box->successor->ticket == ticket.number)
+    return {box->successor->let_in ? Outcome::enrolled : Outcome::waiting, Reason::none};
+  if (box->public_key != key) return gone;
   return {box->state == BoxState::pending ? Outcome::waiting : Outcome::enrolled, Reason::none};
 }
 
@@ -57,7 +62,7 @@ Verdict judge(const std::optional<TicketRow>& ticket, const std::optional<BoxRow
   if (!ticket) return {Outcome::refused, Reason::unknown};
   // Asked again by the box it belongs to: the answer is the same for as long as the box is ours,
   // whatever became of the ticket since.
-  if (ticket->used_by == key) return judge_again(box && box->public_key == key ? &*box : nullptr);
+  if (ticket->used_by == key) return judge_again(*ticket, box, key);
   switch (ticket->state(now)) {
     case TicketState::revoked:
       return {Outcome::refused, Reason::revoked};
@@ -70,7 +75,9 @@ Verdict judge(const std::optional<TicketRow>& ticket, const std::optional<BoxRow
   }
   if (key_known) return {Outcome::refused, Reason::key_taken};
   // Another ticket of the site was quicker.
-  if (box && box->state != BoxState::revoked) return {Outcome::refused, Reason::used};
+  const bool may_replace = ticket->replaces && (!box || !box->successor);
+  if (box && box->state != BoxState::revoked && !may_replace)
+    return {Outcome::refused, Reason::used};
   return {Outcome::use, Reason::none};
 }
 

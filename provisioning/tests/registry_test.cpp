@@ -146,6 +146,80 @@ TEST_F(RegistryTest, ARevokedBoxIsOutAndItsSiteCanBeEnrolledAnew) {
   EXPECT_EQ(enrol(registry, 1, 11).verdict.reason, Reason::revoked) << "the old box stays out";
 }
 
+class Replacement : public RegistryTest {
+ protected:
+  Replacement() {
+    registry_.add_ticket(ticket_for("site-a", 1), "anna", now).value();
+    enrol(registry_, 1, 11);
+  }
+  static NewTicket replacing(std::uint8_t key, Approval approval = Approval::automatic) {
+    NewTicket ticket = ticket_for("site-a", key, approval);
+    ticket.replaces = true;
+    return ticket;
+  }
+  std::vector<tunnel::PublicKey> boxes_let_in() {
+    std::vector<tunnel::PublicKey> keys;
+    for (const Peer& peer : registry_.peers(now).value())
+      if (!peer.bootstrap) keys.push_back(peer.public_key);
+    return keys;
+  }
+  Registry registry_ = open();
+};
+
+TEST_F(Replacement, TheOldBoxGoesOnUntilTheNewOneHasCarriedAStream) {
+  registry_.add_ticket(replacing(2), "anna", now).value();
+  registry_.rename_box("site-a", "Werk", "anna", now).value();
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::enrolled);
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::enrolled) << "asked again";
+  EXPECT_EQ(enrol(registry_, 2, 13).verdict.reason, Reason::used);
+  EXPECT_EQ(boxes_let_in(), (std::vector{key_of(11), key_of(12)}));
+  EXPECT_TRUE(registry_.take_place("site-a", key_of(13), now).error().is(Errc::not_found));
+  const BoxRow box = registry_.take_place("site-a", key_of(12), now).value();
+  EXPECT_EQ(box.public_key, key_of(12));
+  EXPECT_EQ(box.name, "Werk");
+  EXPECT_EQ(box.ticket, 2) << "the six words are the new box's";
+  EXPECT_EQ(boxes_let_in(), std::vector{key_of(12)});
+  EXPECT_TRUE(registry_.take_place("site-a", key_of(12), now)) << "told again";
+  EXPECT_EQ(enrol(registry_, 1, 11).verdict.reason, Reason::revoked) << "the old box stays out";
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::enrolled);
+  EXPECT_THAT(registry_.journal(0, 100).value(),
+              Contains(Field(&JournalLine::what, "box replaced")));
+}
+
+TEST_F(Replacement, APersonMayHaveToApproveIt) {
+  registry_.add_ticket(replacing(2, Approval::manual), "anna", now).value();
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::waiting);
+  EXPECT_EQ(boxes_let_in(), std::vector{key_of(11)});
+  EXPECT_FALSE(registry_.take_place("site-a", key_of(12), now));
+  registry_.approve_box("site-a", "bert", now).value();
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::enrolled);
+  EXPECT_EQ(boxes_let_in().size(), 2U);
+}
+
+TEST_F(Replacement, RevokingTheTicketLeavesTheOldBoxAndRevokingTheBoxLeavesNone) {
+  registry_.add_ticket(replacing(2), "anna", now).value();
+  enrol(registry_, 2, 12);
+  registry_.revoke_ticket(2, "anna", now).value();
+  EXPECT_EQ(boxes_let_in(), std::vector{key_of(11)});
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.reason, Reason::revoked);
+  registry_.add_ticket(replacing(3), "anna", now).value();
+  enrol(registry_, 3, 13);
+  registry_.revoke_box("site-a", "anna", now).value();
+  EXPECT_TRUE(boxes_let_in().empty());
+}
+
+TEST_F(Replacement, OneAtATimeAndOnlyOfABoxThatIsThere) {
+  NewTicket nobody = replacing(2);
+  nobody.site = "site-b";
+  EXPECT_TRUE(registry_.add_ticket(nobody, "anna", now).error().is(Errc::conflict));
+  registry_.add_ticket(replacing(2), "anna", now).value();
+  registry_.add_ticket(replacing(3), "anna", now).value();
+  enrol(registry_, 2, 12);
+  EXPECT_EQ(enrol(registry_, 3, 13).verdict.reason, Reason::used) << "another was quicker";
+  EXPECT_TRUE(registry_.order_rotation("site-a", "anna", now).error().is(Errc::conflict));
+  EXPECT_TRUE(registry_.add_ticket(replacing(4), "anna", now).error().is(Errc::conflict));
+}
+
 TEST_F(RegistryTest, RevokingATicketTakesTheWaitingBoxAlong) {
   Registry registry = open();
   registry.add_ticket(ticket_for("site-a", 1, Approval::manual), "anna", now).value();

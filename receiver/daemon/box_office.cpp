@@ -175,6 +175,21 @@ void BoxOffice::key_news(const BoxId& box, const link::KeyNews& news) {
   boost::asio::post(book_, [this, box, news, centre = *centre_] { take_news(box, news, centre); });
 }
 
+void BoxOffice::take_place(const BoxId& id, const tunnel::PublicKey& key) {
+  if (stopped_) return;
+  boost::asio::post(book_, [this, id, key] {
+    const Result<provisioning::BoxRow> box = registry_->take_place(id, key, wall_now_us());
+    if (!box) {
+      log::write(RECEIVER_KEY_REFUSED, {{"box", id}, {"reason", box.error().diagnostics}});
+      return;
+    }
+    log::write(RECEIVER_BOX_REPLACED, {{"box", id}, {"ticket", box->ticket}});
+    publish([this, id](const Status& done) {
+      if (done) events_.on_place_taken(id);
+    });
+  });
+}
+
 void BoxOffice::take_news(const BoxId& id, const link::KeyNews& news,
                           const tunnel::PublicKey& centre) {
   const tunnel::RotationOrder order = key_bytes_in(news.order);

@@ -47,6 +47,7 @@ struct BoxOfficeEvents {
   std::function<void(const std::string& ticket, const std::string& reason)> on_reuse;
   // The new key of a box is let in beside the old one.
   std::function<void(const BoxId& box, const std::string& order)> on_key_taken;
+  std::function<void(const BoxId& box)> on_place_taken;
   // A box's change of key is over.
   std::function<void(const BoxId& box, bool changed)> on_key_change_over;
   // Would this id fit among the boxes that are configured? "" or why not.
@@ -67,6 +68,8 @@ class BoxOffice {
   Status listen(int listen_fd);  // a new one takes the place of an old one
   // What a box says of an order to change its key.
   void key_news(const BoxId& box, const link::KeyNews& news);
+  // A box's stream came up with the key of one that takes its place.
+  void take_place(const BoxId& box, const tunnel::PublicKey& key);
   void hourly();  // tickets that are long over leave the tunnel
   void stop();    // no more calls; waits for the book
 

@@ -161,6 +161,7 @@ void BoxOffice::create_ticket(const json::object& request, const Reply& reply) {
   fresh.site = site;
   fresh.name = control::text_of(request, "name");
   fresh.approval = *approval;
+  fresh.replaces = control::flag_of(request, "replaces");
   const WallTimeUs now = wall_now_us();
   fresh.expires_us = now + static_cast<std::int64_t>(seconds) * 1'000'000;
   boost::asio::post(book_, [this, fresh, now, who = who_asks(request), reply, text = *text] {
@@ -259,6 +260,15 @@ json::object BoxOffice::describe(const BoxRow& box) const {
                       {"revoked_us", box.revoked_us}};
   if (box.successor && box.successor->ticket == 0)
     object["key_change"] = box.successor->let_in ? "new key let in" : "ordered";
+  if (box.successor && box.successor->ticket != 0) {
+    json::object replacement{{"ticket", box.successor->ticket},
+                             {"state", box.successor->let_in ? "approved" : "pending"},
+                             {"public_key", box.successor->public_key->to_string()}};
+    if (book_centre_)
+      replacement["words"] = provisioning::check_words(box.successor->bootstrap_key, *book_centre_,
+                                                       *box.successor->public_key);
+    object["replacement"] = std::move(replacement);
+  }
   if (book_centre_)
     object["words"] = provisioning::check_words(box.bootstrap_key, *book_centre_, box.public_key);
   return object;

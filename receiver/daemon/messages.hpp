@@ -59,6 +59,9 @@ inline constexpr log::Event RECEIVER_KEY_CHANGED{
 inline constexpr log::Event RECEIVER_KEY_CHANGE_FAILED{
     "RECEIVER_KEY_CHANGE_FAILED", log::Level::warning,
     "A box gave up its new key, which carried no link, and keeps the old one."};
+inline constexpr log::Event RECEIVER_BOX_REPLACED{
+    "RECEIVER_BOX_REPLACED", log::Level::info,
+    "A new box carries the link of a site; the one before is refused from now on."};
 inline constexpr log::Event RECEIVER_KEY_REFUSED{
     "RECEIVER_KEY_REFUSED", log::Level::warning,
     "A box told of a key that was not ordered, or that another box has; nothing changed."};

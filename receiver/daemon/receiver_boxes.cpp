@@ -49,6 +49,10 @@ Status ReceiverDaemon::open_office() {
   events.on_key_taken = [this](const BoxId& id, const std::string& order) {
     ingest_->key_taken(id, order);
   };
+  // The peer of this name is another one now.
+  events.on_place_taken = [this](const BoxId& id) {
+    if (const auto status = ingest_->status(id)) tunnel_->tell_stream(id, status->connected);
+  };
   events.on_key_change_over = [this](const BoxId& id, bool changed) {
     if (changed) {
       log::write(RECEIVER_KEY_CHANGED, {{"box", id}});
@@ -137,6 +141,16 @@ void ReceiverDaemon::watch_box(const BoxId& id) {
   const bool was_told = faults_->is_open(id, fault::tunnel_silent, "");
   boxes_.add(id, seen, was_told);
   if (was_told) losses_.restore(id);
+}
+
+// The key that carries the stream is that of a box which takes the place of the one before.
+void ReceiverDaemon::take_place(const ingest::BoxStatus& status) {
+  for (const provisioning::BoxRow& box : enrolled_) {
+    if (box.id != status.box || !box.successor || box.successor->ticket == 0) continue;
+    const tunnel::PublicKey& key = *box.successor->public_key;
+    if (config_.tunnel.prefix.address_of(key) == tunnel::Ipv6::parse(status.peer_address))
+      office_->take_place(box.id, key);
+  }
 }
 
 std::optional<BoxId> ReceiverDaemon::box_of(const std::string& peer_address) const {

@@ -195,6 +195,7 @@ void ReceiverDaemon::tell_missing(const Result<std::vector<ledger::Owed>>& owed)
 void ReceiverDaemon::on_box_up(const ingest::BoxStatus& status) {
   boxes_.on_heard(status.box, steady_now());
   tunnel_->tell_stream(status.box, true);
+  take_place(status);
   const auto order = key_orders_.find(status.box);
   if (order != key_orders_.end()) ingest_->order_key(status.box, order->second);
 }

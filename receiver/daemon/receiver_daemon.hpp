@@ -70,6 +70,7 @@ class ReceiverDaemon final : public ledger::Observer,
   Status open_control();
   Status open_office();
   void know_boxes(const std::string& why_gone);
+  void take_place(const ingest::BoxStatus& status);
   void order_keys();
   void order_keys_again();
   void watch_box(const BoxId& id);

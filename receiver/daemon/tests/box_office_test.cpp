@@ -40,6 +40,7 @@ class BoxOfficeTest : public ::testing::Test {
       if (done) done(tunnel_);
     };
     events.on_key_taken = [this](const BoxId& box, const std::string&) { taken_.push_back(box); };
+    events.on_place_taken = [this](const BoxId& box) { over_.push_back(box + " replaced"); };
     events.on_key_change_over = [this](const BoxId& box, bool changed) {
       over_.push_back(box + (changed ? " changed" : " failed"));
     };
