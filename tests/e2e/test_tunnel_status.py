@@ -187,5 +187,22 @@ class TunnelStatus(EndToEnd):
         self.assertEqual({line["schema"] for line in lines}, {"status/1"})
 
 
+def prepare_without_canaries(world):
+    world.box.edge_options = {"canary_every": "0s"}
+    world.centre.receiver_options = {"acknowledged_within": "20s"}
+
+
+class AStreamThatAcknowledgesNothing(EndToEnd):
+    def test_is_a_fault_until_something_is_acknowledged(self):
+        with World(boxes=1, devices=1, prepare=prepare_without_canaries) as world:
+            found = wait_for_faults(world.centre.mailbox, "link-stuck", False, 1, 45)
+            self.assertEqual([fault.box for fault in found], ["site-1"])
+            self.assertEqual(world.centre.status()["boxes"][0]["verdict"], "amber")
+            self.assertEqual(send(world.box, plain_mail("stuck-1"), "stuck-1").stage, "stored")
+            ended = wait_for_faults(world.centre.mailbox, "link-stuck", True, 1, 15)
+            self.assertEqual([fault.box for fault in ended], ["site-1"])
+            self.assertEqual(world.centre.status()["boxes"][0]["verdict"], "green")
+
+
 if __name__ == "__main__":
     main()
