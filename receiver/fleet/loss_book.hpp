@@ -37,7 +37,7 @@ class LossBook {
     std::string over = "heard again";
     std::string still = "still silent";
   };
-  LossBook() = default;
+  LossBook() : LossBook(Words{}) {}
   explicit LossBook(Words words) : words_(std::move(words)) {}
 
   // A fault or its end. `box` empty: many are lost, `subject` tells this fault from others.
