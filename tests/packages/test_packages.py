@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -178,7 +179,7 @@ class Installed(unittest.TestCase):
         self.assert_control_of_the_tunnel("alarmwire-edge")
 
     def assert_lives(self, *expected):
-        """Each is ready, has the right rights, and keeps telling the watchdog."""
+        """Each is ready, has the right rights, keeps telling the watchdog, and reads its file again."""
         for unit, capabilities in expected:
             daemon = self.machine.start(unit)
             bits = sum(1 << {"CAP_NET_ADMIN": 12}[name] for name in capabilities)
@@ -187,6 +188,9 @@ class Installed(unittest.TestCase):
             self.assertEqual(int(facts["CapEff"], 16), bits, unit)
             self.assertEqual(facts["NoNewPrivs"], "1")
             daemon.told("WATCHDOG=1", 20)
+            os.kill(daemon.pid(), signal.SIGHUP)  # what the unit's reload does
+            daemon.told("RELOADING=1", 20)
+            daemon.told("READY=1", 20)
 
     def assert_who_may_ask(self):
         admin, stranger = self.members()
