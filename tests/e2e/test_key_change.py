@@ -1,51 +1,16 @@
 #!/usr/bin/python3
-"""`alarmwire box rotate`: new keys while alarms come in without pause; a kill -9 at every moment."""
+"""`alarmwire box rotate`: new keys while alarms come in without pause, and a trial in vain."""
 
 import json
 import time
 
-from harness.case import EndToEnd, main
+from harness import key_change
+from harness.case import main
 from harness.mails import Load, plain_mail, send
-from harness.world import World, ask, wait_for
-
-# Ordered to changed takes about 0.5 s.
-DELAYS_S = (0.0, 0.05, 0.15, 0.4)
+from harness.world import ask, wait_for
 
 
-class KeyChange(EndToEnd):
-    def enrolled(self):
-        self.world = World(boxes=1, by_ticket=True).__enter__()
-        self.addCleanup(self.world.__exit__, None, None, None)
-        self.box, self.centre = self.world.box, self.world.centre
-        wait_for("the tunnel at the centre",
-                 lambda: self.centre.status()["tunnel"]["reachable"])
-        text = wait_for("a ticket", lambda: self.centre.ticket("site-1"))["text"]
-        code, states = self.box.enrol(text)
-        self.assertEqual((code, states[-1]["step"]), (0, "done"), states)
-
-    def shown(self):
-        return self.centre.alarmwire("box", "show", "site-1")
-
-    def rotate(self):
-        return self.centre.alarmwire("box", "rotate", "site-1")
-
-    def identity(self):
-        return json.loads((self.box.folder / "tunnel/identity.json").read_text())
-
-    def wait_changed(self, before, within_s=60):
-        wait_for("the new key at the centre",
-                 lambda: self.shown()["public_key"] != before and not self.shown().get("key_change"),
-                 within_s)
-        wait_for("the link over the new key", lambda: self.world.link_is_up(self.box), within_s)
-        return self.shown()
-
-    def peers(self):
-        return {p["box"]: p for p in ask(self.centre.tunnel_socket, "status")["peers"]}
-
-    def ranges(self):
-        """Epochs at the centre, by the box: they are its identity in the book."""
-        return self.centre.alarmwire("box", "list")["boxes"]
-
+class KeyChangeUnderLoad(key_change.KeyChange):
     def test_new_key_and_psk_under_load_and_no_alarm_is_lost(self):
         self.enrolled()
         before, identity = self.shown(), self.identity()
@@ -86,41 +51,6 @@ class KeyChange(EndToEnd):
         journal = self.centre.alarmwire("audit", "list", json_output=False)
         for what in ("key change ordered", "new key let in", "key changed"):
             self.assertEqual(journal.count(what), 3, journal)
-
-    def test_a_kill_at_every_moment_on_either_side(self):
-        self.enrolled()
-        victims = {"edge": self.box.edge, "box-tunnel": self.box.tunnel,
-                   "receiver": self.centre.receiver, "centre-tunnel": self.centre.tunnel}
-        number = 0
-        for delay in DELAYS_S:
-            for name, victim in victims.items():
-                number += 1
-                was = self.shown()
-                self.rotate()
-                time.sleep(delay)
-                victim.kill()
-                victim.start()
-                self.wait_ready(name)
-                where = f"{name} killed after {delay} s"
-                try:
-                    self.wait_changed(was["public_key"], 90)
-                except TimeoutError as error:
-                    self.fail(f"{where}: {error}; {self.shown()}")
-                reply = send(self.box, plain_mail(f"m-{number}"))
-                self.assertEqual((reply.code, reply.stage), (250, "stored"), where)
-        self.say(f"{number} changes of keys, each with one kill -9, all came to their end")
-        self.assert_none_missing(
-            self.centre.mailbox.wait_for([f"m-{n}" for n in range(1, number + 1)], 30))
-
-    def wait_ready(self, name):
-        if name == "edge":
-            self.box.wait_for_door()
-        elif name == "receiver":
-            self.centre.wait_for_receiver()
-        elif name == "box-tunnel":
-            wait_for("the box's tunnel", lambda: ask(self.box.tunnel_socket, "status"))
-        else:
-            wait_for("the centre's tunnel", lambda: ask(self.centre.tunnel_socket, "status"))
 
     def test_ordered_while_the_box_is_away_and_a_trial_in_vain(self):
         self.enrolled()
