@@ -103,7 +103,6 @@ void ReceiverDaemon::know_boxes(const std::string& why_gone) {
   for (const BoxId& id : boxes_known_) {
     if (known.contains(id)) continue;
     forget_box(id, why_gone);
-    clones_.forget(id);
   }
   box_at_ = std::move(at);
   const std::set<BoxId> before = std::exchange(boxes_known_, std::move(known));

@@ -23,6 +23,7 @@
 #include "receiver/daemon/outlet_set.hpp"
 #include "receiver/fleet/box_watch.hpp"
 #include "receiver/fleet/loss_book.hpp"
+#include "receiver/fleet/stuck_watch.hpp"
 #include "receiver/ingest/clone_watch.hpp"
 #include "tunnel/client/tunnel_client.hpp"
 
@@ -127,7 +128,8 @@ class ReceiverDaemon final : public ledger::Observer,
   ingest::CloneWatch clones_;
   fleet::LossBook losses_;
   fleet::VerdictBook verdicts_;
-  std::set<BoxId> stuck_;  // connected, and nothing is acknowledged
+  fleet::StuckWatch stuck_watch_;
+  std::set<BoxId> stuck_;  // told of in stuck_book_
   fleet::LossBook stuck_book_{
       {"are connected and were acknowledged last", "no longer stuck", "still stuck"}};
   std::shared_ptr<tunnel::TunnelClient> tunnel_;

@@ -63,9 +63,12 @@ std::map<BoxId, fleet::Verdict> ReceiverDaemon::tell_states() {
                                       {"state", to_string(verdict.colour)},
                                       {"before", to_string(*before)},
                                       {"reason", verdict.reason}});
-    const bool is_stuck = verdict.unacknowledged && may_miss;
+    const auto& link = boxes[i].link;
+    const bool counts = may_miss && link && link->connected && !boxes[i].silent;
+    const bool is_stuck = stuck_watch_.update(id, counts, link ? link->last_acknowledged_us : 0,
+                                              config_.acknowledged_within, now);
     if (is_stuck && stuck_.insert(id).second)
-      stuck_book_.lost(id, verdict.reason, std::chrono::seconds(0), now);
+      stuck_book_.lost(id, "connected, but nothing is acknowledged", std::chrono::seconds(0), now);
     if (!is_stuck && stuck_.erase(id) != 0) stuck_book_.back(id, now);
     verdicts.emplace(id, verdict);
   }
@@ -77,9 +80,12 @@ void ReceiverDaemon::forget_box(const BoxId& id, const std::string& why_gone) {
   losses_.forget(id, steady_now());
   verdicts_.forget(id);
   stuck_.erase(id);
+  stuck_watch_.forget(id);
+  clones_.forget(id);
   stuck_book_.forget(id, steady_now());
   for (const std::string_view code : {fault::tunnel_silent, fault::link_stuck})
     faults_->report(id, std::string(code), "", why_gone, true);
+  faults_->report(id, std::string(fault::box_cloned), id, why_gone, true);
 }
 
 }  // namespace alarmwire::receiver

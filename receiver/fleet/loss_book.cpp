@@ -64,7 +64,7 @@ void LossBook::join_masses() {
     }
     joined->first_loss = std::min(joined->first_loss, it->second.lost);
     joined->last_loss = std::max(joined->last_loss, it->second.lost);
-    ++joined->boxes;
+    joined->boxes.insert(it->first);
     joined->away.insert(*it);
     it = waiting_.erase(it);
   }
@@ -106,7 +106,7 @@ void LossBook::report_due(SteadyTime now, std::vector<Report>& reports) {
 
 LossBook::Report LossBook::begin_mass(const std::set<BoxId>& boxes) {
   Mass mass;
-  mass.boxes = boxes.size();
+  mass.boxes = boxes;
   mass.first_loss = SteadyTime::max();
   mass.last_loss = SteadyTime::min();
   for (const BoxId& box : boxes) {
@@ -114,8 +114,11 @@ LossBook::Report LossBook::begin_mass(const std::set<BoxId>& boxes) {
     mass.last_loss = std::max(mass.last_loss, waiting_.at(box).lost);
     mass.away.insert(waiting_.extract(box));
   }
-  // No other open one can have its name: this box is in this one.
   mass.subject = *boxes.begin() + " and " + std::to_string(boxes.size() - 1) + " more";
+  // A box may have come back from one that is still open, and be lost with others again.
+  while (std::any_of(masses_.begin(), masses_.end(),
+                     [&](const Mass& open) { return open.subject == mass.subject; }))
+    mass.subject += ", again";
   Report report{"", mass.subject,
                 std::to_string(boxes.size()) + " boxes " + words_.began +
                     " at nearly the same time: " + names_of(mass.away, named_bytes_max),
@@ -127,7 +130,8 @@ LossBook::Report LossBook::begin_mass(const std::set<BoxId>& boxes) {
 bool LossBook::end_mass(Mass& mass, SteadyTime now, std::vector<Report>& reports) {
   if (mass.away.empty()) {
     reports.push_back({"", mass.subject,
-                       "all " + std::to_string(mass.boxes) + " boxes are " + words_.over, true});
+                       "all " + std::to_string(mass.boxes.size()) + " boxes are " + words_.over,
+                       true});
     return true;
   }
   if (mass.away.size() >= mass_min || !mass.last_return || now - *mass.last_return < mass_settle)
@@ -137,8 +141,8 @@ bool LossBook::end_mass(Mass& mass, SteadyTime now, std::vector<Report>& reports
     reported_.insert(box);
   }
   reports.push_back({"", mass.subject,
-                     std::to_string(mass.boxes - mass.away.size()) + " of " +
-                         std::to_string(mass.boxes) + " boxes are " + words_.over + "; " +
+                     std::to_string(mass.boxes.size() - mass.away.size()) + " of " +
+                         std::to_string(mass.boxes.size()) + " boxes are " + words_.over + "; " +
                          words_.still + ": " + names_of(mass.away, named_bytes_max),
                      true});
   return true;

@@ -66,7 +66,7 @@ class LossBook {
   using Losses = std::map<BoxId, Loss>;
   struct Mass {
     std::string subject;
-    std::size_t boxes = 0;  // all there ever were in it
+    std::set<BoxId> boxes;  // all there ever were in it
     Losses away;
     SteadyTime first_loss;
     SteadyTime last_loss;

@@ -19,13 +19,10 @@ Verdict judge_stream(const Signs& signs, std::chrono::seconds acknowledged_withi
   if (acknowledged_within.count() == 0 || now_us - last_us <= us(acknowledged_within))
     return {Colour::green, "connected"};
   const bool never = signs.acknowledged_us < signs.since_us;
-  const bool is_stuck =
-      now_us - std::max(signs.acknowledged_us, signs.since_us) > us(acknowledged_within);
-  return {Colour::amber,
-          never ? "connected, but nothing of it was acknowledged"
-                : "connected, but nothing was acknowledged for " +
-                      std::to_string((now_us - signs.acknowledged_us) / 1'000'000) + " s",
-          is_stuck};
+  return {Colour::amber, never ? "connected, but nothing of it was acknowledged"
+                               : "connected, but nothing was acknowledged for " +
+                                     std::to_string((now_us - signs.acknowledged_us) / 1'000'000) +
+                                     " s"};
 }
 
 }  // namespace

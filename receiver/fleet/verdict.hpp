@@ -44,8 +44,6 @@ struct Signs {
 struct Verdict {
   Colour colour = Colour::never_seen;
   std::string reason;
-  // A stream that has acknowledged nothing for the whole of acknowledged_within: a fault.
-  bool unacknowledged = false;
 };
 
 // `acknowledged_within`: what counts as lately; 0: it is not asked.

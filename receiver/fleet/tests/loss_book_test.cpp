@@ -122,6 +122,34 @@ TEST_F(LossBookTest, a_second_mass_beside_the_first_is_a_fault_of_its_own) {
   EXPECT_EQ(run_to(62), Lines{"/a and 2 more over"});
 }
 
+TEST_F(LossBookTest, a_box_of_an_open_mass_may_be_in_the_next_one) {
+  for (const char* box : {"a", "b", "c"}) lose(box);
+  EXPECT_EQ(run_to(0), Lines{"/a and 2 more fault"});
+  now_ = 20;
+  back("a");
+  now_ = 30;
+  for (const char* box : {"a", "d", "e"}) lose(box);
+  EXPECT_EQ(run_to(31), Lines{"/a and 2 more, again fault"});
+  for (const char* box : {"b", "c"}) back(box);
+  EXPECT_EQ(run_to(32), Lines{"/a and 2 more over"}) << "the second one goes on";
+  for (const char* box : {"a", "d", "e"}) back(box);
+  EXPECT_EQ(run_to(33), Lines{"/a and 2 more, again over"});
+}
+
+TEST_F(LossBookTest, who_leaves_a_mass_and_joins_it_again_is_counted_once) {
+  for (const char* box : {"a", "b", "c"}) lose(box);
+  tick();
+  for (const char* box : {"a", "b", "c"}) {
+    back(box);
+    lose(box);
+    tick();
+  }
+  for (const char* box : {"a", "b", "c"}) back(box);
+  const auto ends = tick();
+  ASSERT_EQ(ends.size(), 1u);
+  EXPECT_EQ(ends[0].reason, "all 3 boxes are heard again");
+}
+
 TEST_F(LossBookTest, the_few_that_stay_away_get_faults_of_their_own_when_the_rest_is_back) {
   for (const char* const box : {"a", "b", "c", "d"}) lose(box);
   EXPECT_EQ(run_to(300), Lines{"/a and 3 more fault"});
