@@ -26,7 +26,10 @@ Status may_have_ticket(const NewTicket& ticket, const std::optional<BoxRow>& box
     return Failure(Errc::exists, site + " has a box already: revoke it first, or replace it");
   if (ticket.replaces && (!box || box->state != BoxState::approved))
     return Failure(Errc::conflict, site + " has no box to replace: make a ticket for it");
-  if (ticket.replaces && box->successor)
+  // An order that a dead box never answered must not keep it in its place.
+  const bool is_open =
+      ticket.replaces && box->successor && (box->successor->ticket != 0 || box->successor->let_in);
+  if (is_open)
     return Failure(Errc::conflict, "the box of " + site + " changes its key, or is being replaced");
   return {};
 }
@@ -159,6 +162,8 @@ Result<TicketRow> Registry::add_ticket(const NewTicket& ticket, std::string_view
   const Result<std::optional<BoxRow>> box = find_box(ticket.site);
   if (!box) return box.error();
   if (const Status fits = may_have_ticket(ticket, *box); !fits) return fits.error();
+  if (ticket.replaces && (*box)->successor)
+    if (Status s = give_up_rotation(**box, who, now); !s) return s.error();
   const Result<std::int64_t> open =
       database_.query_int("SELECT count(*) FROM tickets WHERE used_us = 0 AND revoked_us = 0");
   if (!open) return open.error();

@@ -137,6 +137,7 @@ class Registry {
                        WallTimeUs now, Enrolled& enrolled);
   Status set_box_state(const BoxRow& box, BoxState state, std::string_view who, WallTimeUs now);
   Status drop_successor(const BoxId& id);
+  Status give_up_rotation(const BoxRow& box, std::string_view who, WallTimeUs now);
   Result<tunnel::SecretKey> psk_after(const BoxId& id, const tunnel::RotationOrder& order,
                                       const tunnel::PublicKey& key,
                                       const tunnel::PublicKey& centre);

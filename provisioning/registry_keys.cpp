@@ -99,6 +99,12 @@ Result<BoxRow> Registry::key_in_use(const BoxId& id, const tunnel::RotationOrder
   return committed(*transaction, id);
 }
 
+// One that the box has not answered.
+Status Registry::give_up_rotation(const BoxRow& box, std::string_view who, WallTimeUs now) {
+  if (Status s = drop_successor(box.id); !s) return s;
+  return note(now, who, "key change given up", "box " + box.id, "", box.public_key.to_string());
+}
+
 Result<BoxRow> Registry::end_rotation(const BoxId& id, const tunnel::RotationOrder& order,
                                       std::string_view who, WallTimeUs now) {
   Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(database_);

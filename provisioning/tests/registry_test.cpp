@@ -220,6 +220,20 @@ TEST_F(Replacement, OneAtATimeAndOnlyOfABoxThatIsThere) {
   EXPECT_TRUE(registry_.add_ticket(replacing(4), "anna", now).error().is(Errc::conflict));
 }
 
+TEST_F(Replacement, AnOrderThatADeadBoxNeverAnsweredIsGivenUpOneThatItDidIsNot) {
+  const auto order = registry_.order_rotation("site-a", "anna", now).value().successor->order;
+  registry_.add_ticket(replacing(2), "anna", now).value();
+  EXPECT_FALSE(registry_.box("site-a").value().successor);
+  EXPECT_FALSE(registry_.take_key("site-a", order, key_of(21), key_of(99), now));
+  EXPECT_EQ(enrol(registry_, 2, 12).verdict.outcome, Outcome::enrolled);
+  registry_.take_place("site-a", key_of(12), now).value();
+  EXPECT_THAT(registry_.journal(0, 100).value(),
+              Contains(Field(&JournalLine::what, "key change given up")));
+  const auto next = registry_.order_rotation("site-a", "anna", now).value().successor->order;
+  registry_.take_key("site-a", next, key_of(22), key_of(99), now).value();
+  EXPECT_TRUE(registry_.add_ticket(replacing(3), "anna", now).error().is(Errc::conflict));
+}
+
 TEST_F(RegistryTest, RevokingATicketTakesTheWaitingBoxAlong) {
   Registry registry = open();
   registry.add_ticket(ticket_for("site-a", 1, Approval::manual), "anna", now).value();
