@@ -39,8 +39,8 @@ std::string quoted(const std::string& field) {
 }
 
 std::string csv_row(const JsonView& line) {
-  std::string row = std::to_string(line.whole("number")) + "," +
-                    quoted(to_rfc3339(line.whole("time_us")));
+  std::string row =
+      std::to_string(line.whole("number")) + "," + quoted(to_rfc3339(line.whole("time_us")));
   for (const char* const name : {"who", "what", "about", "before", "after", "chain"})
     row += "," + quoted(line.text(name));
   return row + "\r\n";
