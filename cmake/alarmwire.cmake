@@ -99,7 +99,7 @@ endfunction()
 function(alarmwire_test name)
   cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LEANS_ON;LIBRARIES;LABELS" ${ARGN})
   if(NOT A_TIMEOUT)
-    set(A_TIMEOUT 120)
+    set(A_TIMEOUT 400)  # seconds; with sanitizers, on a machine that does something else too
   endif()
   add_executable(test_${name} ${A_SOURCES})
   list(TRANSFORM A_LEANS_ON PREPEND "alarmwire::" OUTPUT_VARIABLE rooms)

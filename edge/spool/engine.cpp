@@ -183,8 +183,8 @@ bool Engine::turn() {
   flush_when_due();
   if (!work.finals.empty() || !work.chunks.empty()) busy_last_ = steady_now();
   background(work.empty());
+  refresh_snapshot();  // whoever is told of a change may ask at once
   tell_full_change();
-  refresh_snapshot();
   return !(work.is_stopping && work.empty());
 }
 

@@ -96,6 +96,7 @@ TEST_P(Conformance, a_canary_moves_its_cursor_and_leaves_nothing_else) {
   EXPECT_EQ(cursor_of(*ledger, "site-a", epoch, Lane::routine), 1u);
   EXPECT_EQ(verdict(canary), Verdict::duplicate);
   EXPECT_EQ(verdict(alarm("site-a", epoch, Lane::routine, 2)), Verdict::stored);
+  EXPECT_EQ(verdict(canary), Verdict::duplicate);  // and the observer has heard of the one before
   EXPECT_EQ(ledger->snapshot().records, 1u);
   EXPECT_EQ(memory.stored().size(), 1u);
   EXPECT_EQ(*ledger->count_hand_overs("ebues", HandOverState::waiting), 1u);
