@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/json_view.hpp"
+#include "cli/mail_client.hpp"
 #include "common/config.hpp"
 #include "tunnel/config.hpp"
 
@@ -50,11 +51,6 @@ Facts facts_of(config::Table root) {
          static_cast<std::uint16_t>(outlet.integer("port", smtps ? 465 : 25, 1, 65535)), smtps});
   }
   return facts;
-}
-
-std::string loopback_for(const std::string& address) {
-  if (address == "0.0.0.0") return "127.0.0.1";
-  return address == "::" ? "::1" : address;
 }
 
 Check verdict_of(const JsonView& status) {

@@ -42,6 +42,11 @@ bool trust_in(SSL_CTX* context, const std::string& pem) {
 
 }  // namespace
 
+std::string loopback_for(const std::string& address) {
+  if (address == "0.0.0.0") return "127.0.0.1";
+  return address == "::" ? "::1" : address;
+}
+
 MailClient::~MailClient() {
   SSL_free(ssl_);
   SSL_CTX_free(context_);

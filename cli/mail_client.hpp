@@ -17,6 +17,9 @@ namespace alarmwire::cli {
 inline constexpr std::chrono::seconds mail_answer_within{60};  // the box may wait for the centre
 inline constexpr std::size_t mail_reply_bytes_max = 64 * 1024;
 
+// Where a listener on all addresses is reached from its own machine.
+std::string loopback_for(const std::string& address);
+
 struct SaidLine {
   bool by_box = false;
   std::string text;

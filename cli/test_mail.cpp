@@ -27,11 +27,6 @@ struct Plan {
   std::string password;
 };
 
-std::string loopback_for(const std::string& address) {
-  if (address == "0.0.0.0") return "127.0.0.1";
-  return address == "::" ? "::1" : address;
-}
-
 Failure no(const std::string& why) {
   return {Errc::invalid_argument, why};
 }
