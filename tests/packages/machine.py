@@ -138,7 +138,8 @@ class Daemon:
 
     def remove(self):
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            # Itself, not `unshare`: who changes his user is no longer killed with his parent.
+            os.kill(self.pid(), signal.SIGKILL)
             self.process.wait(timeout=10)
         self.ear.close()
         (self.machine.root / f"run/notify-{self.unit}").unlink(missing_ok=True)
